@@ -1,0 +1,17 @@
+//! The Python module `avowal._core`: one binding file per engine topic; each checks, borrows, detaches, calls, wraps.
+// PyO3's macros expand to code that forbids neither unsafe nor undocumented items.
+#![allow(missing_docs)]
+
+mod call;
+
+use pyo3::prelude::*;
+
+#[pymodule(gil_used = false)]
+mod _core {
+    use super::*;
+
+    #[pymodule_init]
+    fn init(module: &Bound<'_, PyModule>) -> PyResult<()> {
+        module.add("__version__", env!("CARGO_PKG_VERSION"))
+    }
+}
