@@ -3,12 +3,16 @@
 #![allow(missing_docs)]
 
 mod call;
+mod fit;
 
 use pyo3::prelude::*;
 
 #[pymodule(gil_used = false)]
 mod _core {
     use super::*;
+
+    #[pymodule_export]
+    use crate::fit::{cross_validate, fit_agents};
 
     #[pymodule_init]
     fn init(module: &Bound<'_, PyModule>) -> PyResult<()> {

@@ -3,7 +3,10 @@
 //! Reading order: [`error`] (what is a broken contract), [`parallel`] (independent units on threads).
 #![deny(rustdoc::broken_intra_doc_links)]
 
+pub mod batch;
 pub mod error;
+mod linalg;
+pub mod logit;
 pub mod parallel;
 
 pub use error::{Error, Result};

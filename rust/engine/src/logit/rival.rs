@@ -1,0 +1,56 @@
+//! Is the mode found the highest? A proof that no rival exists, or a place to look for it.
+//!
+//! Profiled over the slopes, log likelihood plus slope prior is a concave function `g <= 0` of the centred intercept
+//! `a`; only the Student-t term `h` is not concave, outside its inflection points, so only it can make a second mode.
+//! At any mode the slopes `g'` and `h'` cancel. `g'` falls, so all modes lie on one side of the prior's location, and
+//! beyond a mode at distance `u` inside the inflection points another needs `|h'|` to be smaller than at `u`: it lies
+//! beyond `v = nu scale^2 / u`, where `|h'|` is the same again. Two bounds on the objective beyond `v`:
+//!
+//! * the trials that chose against that side, each at most `-(a + b . z)`, with the slopes' prior to pay for `b`,
+//!   give `g <= -m a + sd^2 |sum z|^2 / 2`;
+//! * `g` lies below zero and below its tangent at the mode, so the objective is at most `h` where the tangent meets
+//!   zero (before that point the bound is convex, and at `v` it is below the mode).
+//!
+//! If either is below the mode found, that mode is the highest.
+
+use crate::linalg::{ZERO_VECTOR, dot};
+
+use super::Estimator;
+use super::problem::{Point, Problem};
+
+/// A centred intercept from which to look for a higher mode than `mode`; `None` where it is proved the highest.
+pub(super) fn start(problem: &Problem, mode: &Point) -> Option<f64> {
+    let Estimator::Map(priors) = problem.estimator else {
+        return None;
+    };
+    let prior = priors.intercept;
+    if !problem.intercept || prior.is_flat() || prior.degrees_of_freedom.is_infinite() {
+        return None;
+    }
+    let last = problem.dim - 1;
+    let away = mode.theta[last] - prior.location;
+    let inflection_squared = prior.degrees_of_freedom * prior.scale * prior.scale;
+    let here = prior.term(mode.theta[last]);
+    if here.slope == 0.0 {
+        return None;
+    }
+    if away * away >= inflection_squared {
+        return Some(prior.location);
+    }
+    let side = away.signum();
+    let beyond = prior.location + side * inflection_squared / away.abs();
+    let (mut against, mut sum) = (0.0, ZERO_VECTOR);
+    for (z, count, chose_a) in problem.rows() {
+        if chose_a != (side > 0.0) {
+            against += count;
+            (0..last).for_each(|i| sum[i] += count * z[i]);
+        }
+    }
+    let slack = 0.5 * (priors.slope_sd * priors.slope_sd) * dot(&sum[..last], &sum[..last]);
+    if prior.term(beyond).value + (slack - against * side * beyond).min(0.0) < mode.objective {
+        return None;
+    }
+    let tangent = away.abs() + (here.value - mode.objective) / here.slope.abs();
+    let kink = prior.location + side * tangent.max(side * (beyond - prior.location));
+    (prior.term(kink).value >= mode.objective).then_some(beyond)
+}
