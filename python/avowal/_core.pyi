@@ -11,6 +11,8 @@ class Fits(TypedDict):
     slopes: NDArray[np.float64]
     scaled: NDArray[np.float64]
     intercepts: NDArray[np.float64]
+    centred_intercepts: NDArray[np.float64]
+    centred_intercept_errors: NDArray[np.float64]
     standard_errors: NDArray[np.float64]
     covariance: NDArray[np.float64]
     log_likelihood: NDArray[np.float64]

@@ -85,6 +85,8 @@ pub fn fit_agents<'py>(
         ("slopes", fits.slopes),
         ("scaled", fits.scaled),
         ("intercepts", fits.intercepts),
+        ("centred_intercepts", fits.centred_intercepts),
+        ("centred_intercept_errors", fits.centred_intercept_errors),
         ("standard_errors", fits.standard_errors),
         ("covariance", fits.covariance),
         ("log_likelihood", fits.log_likelihood),

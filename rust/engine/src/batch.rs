@@ -64,6 +64,10 @@ pub struct Fits {
     pub scaled: Vec<f64>,
     /// Intercepts on the design as given; zero in a model without.
     pub intercepts: Vec<f64>,
+    /// Log odds of A at the average trial.
+    pub centred_intercepts: Vec<f64>,
+    /// Standard errors of the centred intercepts.
+    pub centred_intercept_errors: Vec<f64>,
     /// Standard errors of slopes and, last, the intercept (where the model has one), `agents x parameters`.
     pub standard_errors: Vec<f64>,
     /// Covariance of slopes and intercept, `agents x parameters x parameters`.
@@ -106,6 +110,8 @@ impl Fits {
     fn push_estimate(&mut self, estimate: &Estimate, dim: usize) {
         self.slopes.extend(estimate.slopes());
         self.intercepts.push(estimate.intercept);
+        self.centred_intercepts.push(estimate.centred_intercept.0);
+        self.centred_intercept_errors.push(estimate.centred_intercept.1);
         let covariance = estimate.covariance();
         let entry = |i: usize, j: usize| covariance.as_ref().map_or(f64::NAN, |c| c(i, j));
         for i in 0..dim {
@@ -126,6 +132,8 @@ impl Fits {
         nulls(&mut self.covariance, dim * dim);
         for column in [
             &mut self.intercepts,
+            &mut self.centred_intercepts,
+            &mut self.centred_intercept_errors,
             &mut self.log_likelihood,
             &mut self.log_posterior,
             &mut self.gradient_norm,
@@ -142,7 +150,7 @@ impl Fits {
 pub fn fit(batch: &Batch, model: &Model, threads: usize, interrupt: &Interrupt) -> Result<Fits> {
     model.check()?;
     let fits = map_units(threads, batch.agents(), interrupt, |agent| {
-        Ok(model.fit(batch.trials(agent), None))
+        Ok(model.fit(batch.trials(agent)))
     })?;
     let mut out = Fits::default();
     for (agent, fit) in fits.iter().enumerate() {
@@ -182,13 +190,10 @@ pub fn cross_validate(
         for fold in 0..folds.min(counts.len()) {
             let held_out = |t: &usize| t % folds == fold;
             (0..counts.len()).for_each(|t| counts[t] = if held_out(&t) { 0.0 } else { 1.0 });
-            let fit = model.fit(
-                Trials {
-                    counts: Some(&counts),
-                    ..trials
-                },
-                None,
-            );
+            let fit = model.fit(Trials {
+                counts: Some(&counts),
+                ..trials
+            });
             let Some(estimate) = fit.estimate.filter(|_| fit.status != Status::TooFewTrials) else {
                 continue;
             };

@@ -67,6 +67,9 @@ pub struct Estimate {
     has_covariance: bool,
     /// The intercept, zero in a model without one.
     pub intercept: f64,
+    /// The log odds of A at the average trial (the intercept of the centred design) and its standard error; NaN in a
+    /// model without an intercept.
+    pub centred_intercept: (f64, f64),
     /// The log likelihood at the optimum.
     pub log_likelihood: f64,
     /// What was maximised: the log likelihood with the priors' full log densities (posterior mode), less the penalty
@@ -131,8 +134,8 @@ impl Model {
         }
     }
 
-    /// Fits one agent. `start` is a guess of slopes and intercept; it changes the steps taken, not the optimum.
-    pub fn fit(&self, trials: Trials, start: Option<&[f64]>) -> Fit {
+    /// Fits one agent.
+    pub fn fit(&self, trials: Trials) -> Fit {
         let problem = Problem::new(trials, self.estimator, self.intercept);
         let data = status::Data::of(&problem);
         if !data.has_optimum(&problem) {
@@ -141,7 +144,7 @@ impl Model {
                 estimate: None,
             };
         }
-        let optimum = highest(&problem, start);
+        let optimum = highest(&problem, None);
         if !optimum.converged() {
             return Fit {
                 status: Status::NotConverged,
@@ -152,6 +155,25 @@ impl Model {
             status: data.status(),
             estimate: Some(estimate(&problem, &optimum)),
         }
+    }
+
+    /// The optimum alone, for resamples of data whose fit is known: slopes and (last) the intercept, on the design as
+    /// given; `None` where there is no optimum or none was found. `start` is a guess of the same shape; it changes the
+    /// steps taken, not the optimum.
+    pub fn refit(&self, trials: Trials, start: &[f64]) -> Option<Vec<f64>> {
+        let problem = Problem::new(trials, self.estimator, self.intercept);
+        if !status::exists(&problem) {
+            return None;
+        }
+        let optimum = highest(&problem, Some(start));
+        optimum.converged().then(|| {
+            let mut out = optimum.point.theta[..problem.dim].to_vec();
+            if problem.intercept {
+                let last = problem.dim - 1;
+                out[last] -= dot(&out[..last], &problem.centre[..last]);
+            }
+            out
+        })
     }
 }
 
@@ -208,10 +230,23 @@ fn estimate(problem: &Problem, optimum: &newton::Optimum) -> Estimate {
         covariance: inverse.as_ref().map_or(ZERO_MATRIX, |m| uncentred(m, problem)),
         has_covariance: inverse.is_some(),
         intercept,
+        centred_intercept: centred_intercept(problem, optimum, inverse.as_ref()),
         log_likelihood: optimum.point.log_likelihood,
         log_posterior: optimum.point.objective + problem.log_constant(),
         steps: optimum.steps,
         gradient_norm: optimum.gradient_norm,
+    }
+}
+
+fn centred_intercept(problem: &Problem, optimum: &newton::Optimum, inverse: Option<&Matrix>) -> (f64, f64) {
+    let last = problem.dim - 1;
+    if problem.intercept {
+        (
+            optimum.point.theta[last],
+            inverse.map_or(f64::NAN, |m| m[last][last].sqrt()),
+        )
+    } else {
+        (f64::NAN, f64::NAN)
     }
 }
 

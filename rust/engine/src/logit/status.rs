@@ -74,8 +74,26 @@ impl Data {
         match problem.estimator {
             Estimator::MaximumLikelihood => self.full_rank && !self.separated,
             Estimator::Firth => self.full_rank,
-            Estimator::Map(priors) if !priors.intercept.is_flat() => true,
-            Estimator::Map(_) | Estimator::Ridge { .. } => !problem.intercept || self.varied,
+            Estimator::Map(_) | Estimator::Ridge { .. } => penalised_exists(problem),
         }
     }
+}
+
+/// [`Data::has_optimum`] with no more work than the estimator needs; Firth's search finds a lack of rank by itself.
+pub(super) fn exists(problem: &Problem) -> bool {
+    match problem.estimator {
+        Estimator::MaximumLikelihood => Data::of(problem).has_optimum(problem),
+        Estimator::Firth => true,
+        Estimator::Map(_) | Estimator::Ridge { .. } => penalised_exists(problem),
+    }
+}
+
+/// Penalised slopes are always finite; an intercept without a prior needs choices of both kinds.
+fn penalised_exists(problem: &Problem) -> bool {
+    let free_intercept = match problem.estimator {
+        Estimator::Map(priors) => problem.intercept && priors.intercept.is_flat(),
+        _ => problem.intercept,
+    };
+    let (a, b) = problem.tally();
+    !free_intercept || (a > 0.0 && b > 0.0)
 }

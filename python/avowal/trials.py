@@ -1,0 +1,170 @@
+"""Choices as the engine takes them: differences in units of each attribute's range, agent after agent."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from avowal.account import Account
+from avowal.contexts import Context
+from avowal.errors import InputError
+from avowal.tables import CHOICES, conform
+
+
+@dataclass(frozen=True, slots=True)
+class Trials:
+    """The valid choices of agents whose contexts have the same number of attributes.
+
+    Attributes
+    ----------
+    keys
+        Model and context of each agent, in order of first appearance.
+    differences
+        Shape (trials, attributes): (a - b) / (max - min), agent after agent.
+    choices
+        Shape (trials,), uint8: 1 for A, 0 for B.
+    offsets
+        Shape (agents + 1,), uint64: agent i owns the trials ``offsets[i]:offsets[i + 1]``.
+    accounts
+        One for each agent: choices planned, valid, failed by type.
+    """
+
+    keys: tuple[tuple[str, str], ...]
+    differences: NDArray[np.float64]
+    choices: NDArray[np.uint8]
+    offsets: NDArray[np.uint64]
+    accounts: tuple[Account, ...]
+
+    def select(self, which: NDArray[np.bool_]) -> Trials:
+        """Return the same agents with only the trials where `which` (shape (trials,)) is true."""
+        kept = np.concatenate([[0], np.cumsum(which)])[self.offsets.astype(np.int64)]
+        return Trials(
+            self.keys, self.differences[which], self.choices[which], kept.astype(np.uint64), self.accounts
+        )
+
+    def position(self) -> NDArray[np.int64]:
+        """Return for each trial its place within its agent, counted from 0; shape (trials,)."""
+        starts = np.repeat(self.offsets[:-1], np.diff(self.offsets).astype(np.int64))
+        return np.arange(len(self.choices)) - starts.astype(np.int64)
+
+
+def by_name(contexts: Iterable[Context]) -> dict[str, Context]:
+    """Index contexts by name.
+
+    Parameters
+    ----------
+    contexts
+        With distinct names.
+
+    Returns
+    -------
+    dict of str to Context
+        In the order given.
+
+    Raises
+    ------
+    InputError
+        Where two contexts share a name.
+    """
+    named: dict[str, Context] = {}
+    for context in contexts:
+        if context.name in named:
+            raise InputError.at("distinct names", f"{context.name!r} twice", field="contexts")
+        named[context.name] = context
+    return named
+
+
+def from_choices(choices: pl.DataFrame, contexts: Iterable[Context]) -> list[Trials]:
+    """Turn a table of choices into arrays.
+
+    Parameters
+    ----------
+    choices
+        A table of :data:`avowal.tables.CHOICES`; rows without a choice are counted and left out.
+    contexts
+        The contexts that the table names, for the ranges of their attributes.
+
+    Returns
+    -------
+    list of Trials
+        One for each number of attributes, in order of first appearance.
+
+    Raises
+    ------
+    InputError
+        Where a context is unknown, a choice is neither A nor B nor null with a reason, or an option doesn't have one
+        finite value for each attribute.
+    """
+    named = by_name(contexts)
+    table = conform(choices, CHOICES, "choices")
+    _check(table, named)
+    agents = table.group_by("model", "context", maintain_order=True).agg(
+        pl.len().alias("planned"),
+        pl.col("choice").is_not_null().sum().alias("valid"),
+        pl.col("failure").filter(pl.col("choice").is_null()).alias("failures"),
+    )
+    widths = agents["context"].replace_strict({name: len(c.attributes) for name, c in named.items()}, return_dtype=pl.Int64)
+    agents = agents.with_columns(widths.alias("width"))
+    valid = table.filter(pl.col("choice").is_not_null())
+    return [
+        _arrays(valid, agents.filter(pl.col("width") == width), named, width)
+        for width in agents["width"].unique(maintain_order=True)
+    ]
+
+
+def _check(table: pl.DataFrame, named: Mapping[str, Context]) -> None:
+    unknown = table.filter(~pl.col("context").is_in(list(named)))
+    if len(unknown):
+        raise InputError.at("a known context", repr(unknown["context"][0]), file="choices", field="context")
+    bad = table.filter(~pl.col("choice").is_in(["A", "B"]))
+    if len(bad):
+        raise InputError.at("A, B or null", repr(bad["choice"][0]), file="choices", field="choice")
+    silent = table.filter(pl.col("choice").is_null() & pl.col("failure").is_null())
+    if len(silent):
+        row = silent.row(0, named=True)
+        place = f"{row['model']}, {row['context']}, trial {row['trial']}"
+        raise InputError.at("a reason where the choice is null", f"none at {place}", file="choices", field="failure")
+
+
+def _arrays(valid: pl.DataFrame, agents: pl.DataFrame, named: Mapping[str, Context], width: int) -> Trials:
+    keys = tuple(zip(agents["model"].to_list(), agents["context"].to_list(), strict=True))
+    index = agents.select("model", "context").with_row_index("agent")
+    rows = valid.join(index, on=["model", "context"], how="inner", maintain_order="left").sort("agent", maintain_order=True)
+    low = np.array([[attribute.min for attribute in named[name].attributes] for _, name in keys])
+    high = np.array([[attribute.max for attribute in named[name].attributes] for _, name in keys])
+    agent = rows["agent"].to_numpy().astype(np.int64)
+    a, b = (_values(rows, side, width) for side in ("a", "b"))
+    counts = np.bincount(agent, minlength=len(keys))
+    return Trials(
+        keys,
+        np.ascontiguousarray((a - b) / (high - low)[agent]) if len(agent) else np.empty((0, width)),
+        (rows["choice"] == "A").to_numpy().astype(np.uint8),
+        np.concatenate([[0], np.cumsum(counts)]).astype(np.uint64),
+        tuple(
+            Account(planned, ok, failed=_tally(failures))
+            for planned, ok, failures in agents.select("planned", "valid", "failures").iter_rows()
+        ),
+    )
+
+
+def _values(rows: pl.DataFrame, side: str, width: int) -> NDArray[np.float64]:
+    lengths = rows[side].list.len()
+    wrong = rows.filter(lengths.ne_missing(width))
+    if len(wrong):
+        row = wrong.row(0, named=True)
+        place = f"{row['context']}, trial {row['trial']}"
+        raise InputError.at(f"{width} values", f"{row[side]} at {place}", file="choices", field=side)
+    values = rows[side].explode().to_numpy().astype(np.float64).reshape(-1, width)
+    if not np.isfinite(values).all():
+        row = rows.row(int(np.argmin(np.isfinite(values).all(axis=1))), named=True)
+        place = f"{row['context']}, trial {row['trial']}"
+        raise InputError.at("finite values", f"{row[side]} at {place}", file="choices", field=side)
+    return values
+
+
+def _tally(kinds: Sequence[str]) -> dict[str, int]:
+    return {kind: kinds.count(kind) for kind in sorted(set(kinds))}
