@@ -2,13 +2,23 @@
 // PyO3's macros expand to code that forbids neither unsafe nor undocumented items.
 #![allow(missing_docs)]
 
+mod agents;
 mod call;
+mod design;
+mod rng;
 
 use pyo3::prelude::*;
 
 #[pymodule(gil_used = false)]
 mod _core {
     use super::*;
+
+    #[pymodule_export]
+    use crate::agents::{choices, draw_targets, utilities};
+    #[pymodule_export]
+    use crate::design::{decimals, differences, draw_pairs, round_decimals};
+    #[pymodule_export]
+    use crate::rng::{normals, uniforms};
 
     #[pymodule_init]
     fn init(module: &Bound<'_, PyModule>) -> PyResult<()> {

@@ -1,10 +1,16 @@
 //! The engine of avowal: design, simulation, logistic fits, bootstraps and correlations, free of Python.
 //!
-//! Reading order: [`error`] (what is a broken contract), [`parallel`] (independent units on threads).
+//! Reading order: [`error`] (what is a broken contract), [`parallel`] (independent units on threads),
+//! [`rng`] (random streams), [`rounding`] (decimals as the authors round them), [`design`] (option pairs), [`agents`]
+//! (target weights, utilities, choices).
 #![deny(rustdoc::broken_intra_doc_links)]
 
+pub mod agents;
+pub mod design;
 pub mod error;
 pub mod parallel;
+pub mod rng;
+pub mod rounding;
 
 pub use error::{Error, Result};
 pub use parallel::Interrupt;
