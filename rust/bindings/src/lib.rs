@@ -2,8 +2,12 @@
 // PyO3's macros expand to code that forbids neither unsafe nor undocumented items.
 #![allow(missing_docs)]
 
+mod agents;
+mod bootstrap;
 mod call;
+mod design;
 mod fit;
+mod rng;
 
 use pyo3::prelude::*;
 
@@ -11,8 +15,13 @@ use pyo3::prelude::*;
 mod _core {
     use super::*;
 
+    use crate::agents::{choices, draw_targets, utilities};
+    #[pymodule_export]
+    use crate::design::{decimals, differences, draw_pairs, round_decimals};
     #[pymodule_export]
     use crate::fit::{cross_validate, fit_agents};
+    #[pymodule_export]
+    use crate::rng::{normals, uniforms};
 
     #[pymodule_init]
     fn init(module: &Bound<'_, PyModule>) -> PyResult<()> {

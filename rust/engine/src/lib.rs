@@ -1,13 +1,24 @@
 //! The engine of avowal: design, simulation, logistic fits, bootstraps and correlations, free of Python.
 //!
-//! Reading order: [`error`] (what is a broken contract), [`parallel`] (independent units on threads).
+//! Reading order: [`error`] (what is a broken contract), [`parallel`] (independent units on threads),
+//! [`rng`] (random streams), [`rounding`] (decimals as the authors round them), [`design`] (option pairs), [`agents`]
+//! (target weights, utilities, choices), [`logit`] (choices to weights, one agent), [`batch`] (many agents),
+//! [`bootstrap`] and [`laplace`] (how far the weights could have come out elsewhere), [`intervals`] (from draws).
 #![deny(rustdoc::broken_intra_doc_links)]
 
+pub mod agents;
 pub mod batch;
+pub mod bootstrap;
+pub mod correlation;
+pub mod design;
 pub mod error;
+pub mod intervals;
+pub mod laplace;
 mod linalg;
 pub mod logit;
 pub mod parallel;
+pub mod rng;
+pub mod rounding;
 
 pub use error::{Error, Result};
 pub use parallel::Interrupt;

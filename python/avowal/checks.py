@@ -1,0 +1,129 @@
+"""Checks of arguments that every array-level and table-level call shares."""
+
+from __future__ import annotations
+
+import operator
+from typing import SupportsIndex
+
+import numpy as np
+import polars as pl
+from numpy.typing import ArrayLike, NDArray
+
+from avowal.errors import InputError
+
+__all__ = ["as_floats", "as_u64", "as_units", "check_columns"]
+
+_LARGEST_U64 = 2**64 - 1
+
+
+def as_u64(field: str, value: SupportsIndex) -> int:
+    """Check that `value` is an integer from 0 to 2**64 - 1.
+
+    Parameters
+    ----------
+    field
+        The argument that an error names.
+    value
+        Anything that is an integer, NumPy's included.
+
+    Returns
+    -------
+    int
+
+    Raises
+    ------
+    InputError
+        If it is none, or out of range.
+    """
+    try:
+        number = operator.index(value)
+    except TypeError:
+        raise InputError.at("an integer", repr(value), field=field) from None
+    if not 0 <= number <= _LARGEST_U64:
+        raise InputError.at("an integer from 0 to 2**64 - 1", number, field=field)
+    return number
+
+
+def as_units(units: ArrayLike | None, count: int) -> NDArray[np.uint64]:
+    """Check `count` unit ids; without any, they are 0, 1, 2, ...
+
+    Parameters
+    ----------
+    units
+        Integers from 0 to 2**64 - 1, shape (count,), or None.
+    count
+        How many there must be.
+
+    Returns
+    -------
+    ndarray, shape (count,)
+
+    Raises
+    ------
+    InputError
+        For another shape, or anything but such integers.
+    """
+    if units is None:
+        return np.arange(count, dtype=np.uint64)
+    array = np.asarray(units)
+    if array.shape != (count,):
+        raise InputError.at(f"shape ({count},)", f"shape {array.shape}", field="units")
+    if array.dtype.kind == "u":
+        return np.ascontiguousarray(array, dtype=np.uint64)
+    return np.array([as_u64("units", value) for value in array.tolist()], dtype=np.uint64)
+
+
+def as_floats(field: str, values: ArrayLike, dimensions: int) -> NDArray[np.float64]:
+    """Take numbers as a contiguous float64 array; copies where they are not one already.
+
+    Parameters
+    ----------
+    field
+        The argument that an error names.
+    values
+        Anything that NumPy takes for an array of real numbers.
+    dimensions
+        How many dimensions it must have.
+
+    Returns
+    -------
+    ndarray
+
+    Raises
+    ------
+    InputError
+        If the values are no real numbers, or have other dimensions.
+    """
+    try:
+        raw = np.asarray(values)
+        if raw.dtype.kind not in "biuf":
+            raise InputError.at("an array of real numbers", f"dtype {raw.dtype}", field=field)
+    except ValueError as error:
+        if isinstance(error, InputError):
+            raise
+        raise InputError.at("an array of real numbers", error, field=field) from None
+    if raw.ndim != dimensions:
+        raise InputError.at(f"{dimensions} dimensions", f"shape {raw.shape}", field=field)
+    return np.asarray(raw, dtype=np.float64, order="C")
+
+
+def check_columns(name: str, frame: pl.DataFrame, columns: tuple[str, ...]) -> None:
+    """Check that a table has the columns that are needed.
+
+    Parameters
+    ----------
+    name
+        The table, as an error names it.
+    frame
+        The table.
+    columns
+        The names of the columns.
+
+    Raises
+    ------
+    InputError
+        For the first that is missing.
+    """
+    for column in columns:
+        if column not in frame.columns:
+            raise InputError.at(f"a column {column!r}", f"columns {frame.columns}", field=name)

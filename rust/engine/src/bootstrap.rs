@@ -1,0 +1,270 @@
+//! Trials drawn with replacement within each agent: how far an agent's weights could have come out elsewhere.
+//!
+//! Resample `r` of agent `u` draws as many trials as the agent has from the stream (seed, trial bootstrap, u, r), so
+//! agents and resamples may be computed anywhere in any order. A resample without an optimum (under maximum likelihood:
+//! a separated one) is counted and left out; intervals are then conditional on existence, which the counts show.
+
+use crate::batch::Batch;
+use crate::correlation::{Outcome, Undefined};
+use crate::error::{Error, Result, check_len};
+use crate::intervals::{Ascending, Ends, check_level};
+use crate::logit::{Model, Trials, scale};
+use crate::parallel::{Interrupt, map_units};
+use crate::rng::{Purpose, Stream};
+
+/// Which interval is built from the draws.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Method {
+    /// Equal tails of the draws.
+    Percentile,
+    /// Bias-corrected and accelerated, with one refit per trial left out.
+    Bca,
+}
+
+/// Which numbers are resampled.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Statistic {
+    /// Slopes and (last) the intercept.
+    Coefficients,
+    /// Slopes scaled, in every resample anew, so that the largest absolute one is 100.
+    Scaled,
+}
+
+/// How the bootstrap is done.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Settings {
+    /// Resamples per agent, at least 2.
+    pub resamples: usize,
+    /// Level of the intervals.
+    pub level: f64,
+    /// Kind of interval.
+    pub method: Method,
+    /// What is resampled.
+    pub statistic: Statistic,
+    /// Seed of the resampling.
+    pub seed: u64,
+}
+
+/// One agent's bootstrap.
+#[derive(Debug, Clone)]
+pub struct AgentBootstrap {
+    /// The statistic on the agent's data; `None` where the fit has none.
+    pub estimate: Option<Vec<f64>>,
+    /// An interval for each entry of the statistic, or why there is none.
+    pub intervals: Vec<Outcome<Ends>>,
+    /// Standard deviation of the draws, NaN with fewer than two.
+    pub standard_errors: Vec<f64>,
+    /// Resamples without an optimum, or without a slope to scale by.
+    pub undefined: u64,
+    /// The draws that are defined, row by row.
+    pub draws: Vec<f64>,
+}
+
+impl Statistic {
+    /// The number of entries per agent.
+    pub fn width(self, attributes: usize, model: &Model) -> usize {
+        match self {
+            Self::Coefficients => attributes + usize::from(model.intercept),
+            Self::Scaled => attributes,
+        }
+    }
+
+    /// The statistic of slopes and intercept; a resample whose choices are all alike has no scaled weights.
+    fn of(self, coefficients: Vec<f64>, trials: &Trials) -> Option<Vec<f64>> {
+        match self {
+            Self::Coefficients => Some(coefficients),
+            Self::Scaled => {
+                let counted = |t: usize| trials.counts.is_none_or(|c| c[t] > 0.0);
+                let mut answers = (0..trials.choices.len())
+                    .filter(|&t| counted(t))
+                    .map(|t| trials.choices[t]);
+                let first = answers.next();
+                answers
+                    .any(|a| Some(a) != first)
+                    .then(|| scale(&coefficients[..trials.attributes]))
+                    .flatten()
+            }
+        }
+    }
+}
+
+/// Bootstraps every agent; `units[i]` is agent `i` in the keys of the streams.
+pub fn trial_bootstrap(
+    batch: &Batch,
+    model: &Model,
+    units: &[u64],
+    settings: &Settings,
+    threads: usize,
+    interrupt: &Interrupt,
+) -> Result<Vec<AgentBootstrap>> {
+    model.check()?;
+    check_level(settings.level)?;
+    check_len("units", batch.agents(), units.len())?;
+    if settings.resamples < 2 {
+        return Err(Error::input("resamples", "at least 2", settings.resamples));
+    }
+    map_units(threads, batch.agents(), interrupt, |agent| {
+        one_agent(batch.trials(agent), model, units[agent], settings, interrupt)
+    })
+}
+
+fn one_agent(
+    trials: Trials,
+    model: &Model,
+    unit: u64,
+    settings: &Settings,
+    interrupt: &Interrupt,
+) -> Result<AgentBootstrap> {
+    let width = settings.statistic.width(trials.attributes, model);
+    let fit = model.fit(trials);
+    let Some(full) = fit.estimate.as_ref() else {
+        return Ok(AgentBootstrap {
+            estimate: None,
+            intervals: vec![Err(Undefined::TooFewEntries); width],
+            standard_errors: vec![f64::NAN; width],
+            undefined: settings.resamples as u64,
+            draws: Vec::new(),
+        });
+    };
+    let mut start = full.slopes().to_vec();
+    start.extend(model.intercept.then_some(full.intercept));
+    let allowed = settings.statistic == Statistic::Coefficients || fit.status.allows_scaling();
+    let estimate = allowed.then(|| settings.statistic.of(start.clone(), &trials)).flatten();
+    let refit = |counts: &[f64]| {
+        let resample = Trials {
+            counts: Some(counts),
+            ..trials
+        };
+        model
+            .refit(resample, &start)
+            .and_then(|c| settings.statistic.of(c, &resample))
+    };
+    let size = trials.choices.len();
+    let mut draws = Vec::with_capacity(settings.resamples * width);
+    let mut undefined = 0;
+    let mut counts = vec![0.0; size];
+    for replicate in 0..settings.resamples {
+        interrupt.check()?;
+        let mut stream = Stream::new(settings.seed, Purpose::TrialBootstrap, unit, replicate as u64);
+        counts.fill(0.0);
+        for _ in 0..size {
+            counts[usize::try_from(stream.below(size as u64)?).unwrap_or(0)] += 1.0;
+        }
+        match refit(&counts) {
+            Some(draw) => draws.extend(draw),
+            None => undefined += 1,
+        }
+    }
+    let left_out = match (settings.method, &estimate) {
+        (Method::Bca, Some(_)) => leave_one_out(size, &refit, interrupt)?,
+        _ => Vec::new(),
+    };
+    let columns: Vec<Vec<f64>> = (0..width)
+        .map(|i| draws.iter().skip(i).step_by(width).copied().collect())
+        .collect();
+    let intervals = columns
+        .iter()
+        .enumerate()
+        .map(|(i, column)| interval(column, estimate.as_ref().map(|e| e[i]), i, &left_out, settings))
+        .collect::<Result<_>>()?;
+    let standard_errors = columns.iter().map(|c| deviation(c)).collect();
+    Ok(AgentBootstrap {
+        estimate,
+        intervals,
+        standard_errors,
+        undefined,
+        draws,
+    })
+}
+
+/// The statistic without each trial in turn; `None` for a trial that the fit can't do without.
+fn leave_one_out(
+    size: usize,
+    refit: &impl Fn(&[f64]) -> Option<Vec<f64>>,
+    interrupt: &Interrupt,
+) -> Result<Vec<Option<Vec<f64>>>> {
+    let mut counts = vec![1.0; size];
+    (0..size)
+        .map(|t| {
+            interrupt.check()?;
+            counts[t] = 0.0;
+            let statistic = refit(&counts);
+            counts[t] = 1.0;
+            Ok(statistic)
+        })
+        .collect()
+}
+
+fn interval(
+    draws: &[f64],
+    estimate: Option<f64>,
+    entry: usize,
+    left_out: &[Option<Vec<f64>>],
+    settings: &Settings,
+) -> Result<Outcome<Ends>> {
+    let Some(estimate) = estimate else {
+        return Ok(Err(Undefined::TooFewEntries));
+    };
+    if draws.len() < 2 {
+        return Ok(Err(Undefined::TooFewEntries));
+    }
+    let sorted = Ascending::new(draws)?;
+    match settings.method {
+        Method::Percentile => sorted.percentile_interval(settings.level).map(Ok),
+        Method::Bca => match left_out
+            .iter()
+            .map(|s| s.as_ref().map(|s| s[entry]))
+            .collect::<Option<Vec<f64>>>()
+        {
+            Some(values) => sorted.bca_interval(estimate, &values, settings.level),
+            None => Ok(Err(Undefined::UndefinedDeletion)),
+        },
+    }
+}
+
+fn deviation(draws: &[f64]) -> f64 {
+    if draws.len() < 2 {
+        return f64::NAN;
+    }
+    let mean = draws.iter().sum::<f64>() / draws.len() as f64;
+    (draws.iter().map(|d| (d - mean).powi(2)).sum::<f64>() / (draws.len() - 1) as f64).sqrt()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::logit::{Estimator, Priors};
+
+    fn example(agents: usize) -> (Vec<f64>, Vec<u8>, Vec<u64>) {
+        let mut stream = Stream::new(1, Purpose::User, 0, 0);
+        let differences: Vec<f64> = (0..agents * 40 * 2).map(|_| 2.0 * stream.uniform() - 1.0).collect();
+        let choices = differences
+            .chunks(2)
+            .map(|d| u8::from(stream.uniform() < 0.5 + 0.4 * d[0]))
+            .collect();
+        (differences, choices, (0..=agents as u64).map(|i| 40 * i).collect())
+    }
+
+    #[test]
+    fn an_agent_keeps_its_numbers_in_any_company() {
+        let (differences, choices, offsets) = example(5);
+        let model = Model {
+            estimator: Estimator::Map(Priors::default()),
+            intercept: true,
+        };
+        let settings = Settings {
+            resamples: 50,
+            level: 0.9,
+            method: Method::Bca,
+            statistic: Statistic::Scaled,
+            seed: 3,
+        };
+        let batch = Batch::new(&differences, &choices, &offsets, 2).expect("valid");
+        let flag = Interrupt::new();
+        let all = trial_bootstrap(&batch, &model, &[9, 8, 7, 6, 5], &settings, 2, &flag).expect("valid");
+        let alone = Batch::new(&differences[3 * 80..4 * 80], &choices[3 * 40..4 * 40], &[0, 40], 2).expect("valid");
+        let one = trial_bootstrap(&alone, &model, &[6], &settings, 1, &flag).expect("valid");
+        assert_eq!(all[3].draws, one[0].draws);
+        assert_eq!(all[3].intervals, one[0].intervals);
+    }
+}
