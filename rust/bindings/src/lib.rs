@@ -4,7 +4,10 @@
 
 mod agents;
 mod call;
+mod correlation;
 mod design;
+mod intervals;
+mod jackknife;
 mod rng;
 
 use pyo3::prelude::*;
@@ -16,7 +19,13 @@ mod _core {
     #[pymodule_export]
     use crate::agents::{choices, draw_targets, utilities};
     #[pymodule_export]
+    use crate::correlation::{context_bootstrap, pearson, slope_contrast, standardised_slope};
+    #[pymodule_export]
     use crate::design::{decimals, differences, draw_pairs, round_decimals};
+    #[pymodule_export]
+    use crate::intervals::{bca_interval, hdi, normal_quantile, percentile_interval, quantile, t_quantile};
+    #[pymodule_export]
+    use crate::jackknife::{combination, jackknife, without_each};
     #[pymodule_export]
     use crate::rng::{normals, uniforms};
 

@@ -2,12 +2,18 @@
 //!
 //! Reading order: [`error`] (what is a broken contract), [`parallel`] (independent units on threads),
 //! [`rng`] (random streams), [`rounding`] (decimals as the authors round them), [`design`] (option pairs), [`agents`]
-//! (target weights, utilities, choices).
+//! (target weights, utilities, choices), [`correlation`] and [`intervals`] (accuracy and draws), [`clusters`] (contexts left
+//! out or drawn again), [`jackknife`] and [`context_bootstrap`] (intervals that follow from them).
 #![deny(rustdoc::broken_intra_doc_links)]
 
 pub mod agents;
+pub mod clusters;
+pub mod context_bootstrap;
+pub mod correlation;
 pub mod design;
 pub mod error;
+pub mod intervals;
+pub mod jackknife;
 pub mod parallel;
 pub mod rng;
 pub mod rounding;
