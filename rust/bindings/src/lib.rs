@@ -5,8 +5,11 @@
 mod agents;
 mod bootstrap;
 mod call;
+mod correlation;
 mod design;
 mod fit;
+mod intervals;
+mod jackknife;
 mod rng;
 
 use pyo3::prelude::*;
@@ -15,11 +18,20 @@ use pyo3::prelude::*;
 mod _core {
     use super::*;
 
+    #[pymodule_export]
     use crate::agents::{choices, draw_targets, utilities};
+    #[pymodule_export]
+    use crate::bootstrap::{laplace_draws, trial_bootstrap};
+    #[pymodule_export]
+    use crate::correlation::{context_bootstrap, pearson, slope_contrast, standardised_slope};
     #[pymodule_export]
     use crate::design::{decimals, differences, draw_pairs, round_decimals};
     #[pymodule_export]
     use crate::fit::{cross_validate, fit_agents};
+    #[pymodule_export]
+    use crate::intervals::{bca_interval, hdi, normal_quantile, percentile_interval, quantile, t_quantile};
+    #[pymodule_export]
+    use crate::jackknife::{combination, jackknife, without_each};
     #[pymodule_export]
     use crate::rng::{normals, uniforms};
 

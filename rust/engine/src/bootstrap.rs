@@ -120,7 +120,7 @@ fn one_agent(
     let Some(full) = fit.estimate.as_ref() else {
         return Ok(AgentBootstrap {
             estimate: None,
-            intervals: vec![Err(Undefined::TooFewEntries); width],
+            intervals: vec![Err(Undefined::NoEstimate); width],
             standard_errors: vec![f64::NAN; width],
             undefined: settings.resamples as u64,
             draws: Vec::new(),
@@ -203,10 +203,10 @@ fn interval(
     settings: &Settings,
 ) -> Result<Outcome<Ends>> {
     let Some(estimate) = estimate else {
-        return Ok(Err(Undefined::TooFewEntries));
+        return Ok(Err(Undefined::NoEstimate));
     };
     if draws.len() < 2 {
-        return Ok(Err(Undefined::TooFewEntries));
+        return Ok(Err(Undefined::BeyondDraws));
     }
     let sorted = Ascending::new(draws)?;
     match settings.method {

@@ -3,16 +3,21 @@
 //! Reading order: [`error`] (what is a broken contract), [`parallel`] (independent units on threads),
 //! [`rng`] (random streams), [`rounding`] (decimals as the authors round them), [`design`] (option pairs), [`agents`]
 //! (target weights, utilities, choices), [`logit`] (choices to weights, one agent), [`batch`] (many agents),
-//! [`bootstrap`] and [`laplace`] (how far the weights could have come out elsewhere), [`intervals`] (from draws).
+//! [`bootstrap`] and [`laplace`] (how far the weights could have come out elsewhere), [`correlation`] and [`intervals`]
+//! (accuracy and draws), [`clusters`] (contexts left out or drawn again), [`jackknife`] and [`context_bootstrap`]
+//! (intervals that follow from them).
 #![deny(rustdoc::broken_intra_doc_links)]
 
 pub mod agents;
 pub mod batch;
 pub mod bootstrap;
+pub mod clusters;
+pub mod context_bootstrap;
 pub mod correlation;
 pub mod design;
 pub mod error;
 pub mod intervals;
+pub mod jackknife;
 pub mod laplace;
 mod linalg;
 pub mod logit;

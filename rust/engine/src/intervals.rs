@@ -1,0 +1,240 @@
+//! Intervals from draws (percentile, BCa, highest density) and the quantiles of Student's t and the normal.
+
+use statrs::distribution::{Continuous, ContinuousCDF, Normal, StudentsT};
+
+use crate::correlation::{Outcome, Undefined};
+use crate::error::{Error, Result, check_finite};
+
+/// Lower and upper end.
+pub type Ends = (f64, f64);
+
+/// An error unless `level` lies strictly between 0 and 1.
+pub(crate) fn check_level(level: f64) -> Result<()> {
+    if level > 0.0 && level < 1.0 {
+        Ok(())
+    } else {
+        Err(Error::input("level", "a number between 0 and 1", level))
+    }
+}
+
+/// The quantile of a continuous distribution that is symmetric about zero: Newton's method on its cdf within a bracket.
+///
+/// Statrs' own inverse serves as the start alone: it is right to seven digits in places and lost in the tails of t. The
+/// lower tail is solved and mirrored, because its small probabilities keep their relative precision.
+fn symmetric_quantile<D>(distribution: &D, p: f64) -> f64
+where
+    D: ContinuousCDF<f64, f64> + Continuous<f64, f64>,
+{
+    if p > 0.5 {
+        return -symmetric_quantile(distribution, 1.0 - p);
+    }
+    if p == 0.5 {
+        return 0.0;
+    }
+    let (mut low, mut high) = (-1.0, 0.0);
+    while distribution.cdf(low) > p {
+        (low, high) = (2.0 * low, low);
+    }
+    let mut x = distribution.inverse_cdf(p);
+    // Bisection alone would end within this many steps.
+    for _ in 0..100 {
+        if !(low < x && x < high) {
+            x = f64::midpoint(low, high);
+        }
+        let miss = distribution.cdf(x) - p;
+        *(if miss > 0.0 { &mut high } else { &mut low }) = x;
+        let step = miss / distribution.pdf(x);
+        x -= step;
+        if step.abs() <= 2.0 * f64::EPSILON * x.abs() {
+            break;
+        }
+    }
+    x
+}
+
+/// The quantile of Student's t with `df` degrees of freedom.
+pub fn t_quantile(p: f64, df: f64) -> Result<f64> {
+    check_probability(p)?;
+    let t = StudentsT::new(0.0, 1.0, df).map_err(|_| Error::input("df", "a positive number", df))?;
+    Ok(symmetric_quantile(&t, p))
+}
+
+/// The quantile of the standard normal distribution.
+pub fn normal_quantile(p: f64) -> Result<f64> {
+    check_probability(p)?;
+    Ok(normal(p))
+}
+
+fn normal(p: f64) -> f64 {
+    symmetric_quantile(&Normal::standard(), p)
+}
+
+fn check_probability(p: f64) -> Result<()> {
+    if p > 0.0 && p < 1.0 {
+        Ok(())
+    } else {
+        Err(Error::input("p", "a number between 0 and 1", p))
+    }
+}
+
+/// How many standard errors a two-sided t interval reaches to either side, for a checked level and `df >= 1`.
+pub(crate) fn t_reach(level: f64, df: f64) -> f64 {
+    t_quantile((1.0 - level) / 2.0, df).map_or(f64::INFINITY, f64::abs)
+}
+
+/// Draws in ascending order: finite, and at least one.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Ascending(Vec<f64>);
+
+impl Ascending {
+    /// Sorts the draws.
+    pub fn new(draws: &[f64]) -> Result<Self> {
+        if draws.is_empty() {
+            return Err(Error::input("draws", "at least one draw", 0));
+        }
+        check_finite("draws", draws)?;
+        let mut sorted = draws.to_vec();
+        sorted.sort_unstable_by(f64::total_cmp);
+        Ok(Self(sorted))
+    }
+
+    /// The quantile by linear interpolation (Hyndman and Fan's type 7, the default of R and `NumPy`).
+    pub fn quantile(&self, p: f64) -> Result<f64> {
+        if !(0.0..=1.0).contains(&p) {
+            return Err(Error::input("p", "a number from 0 to 1", p));
+        }
+        Ok(self.at(p))
+    }
+
+    fn at(&self, p: f64) -> f64 {
+        let place = p * (self.0.len() - 1) as f64;
+        let share = place - place.floor();
+        // Between 0 and the last index.
+        #[allow(clippy::cast_sign_loss)]
+        let below = place.floor() as usize;
+        if share == 0.0 {
+            return self.0[below];
+        }
+        self.0[below] + share * (self.0[below + 1] - self.0[below])
+    }
+
+    /// The equal-tailed interval.
+    pub fn percentile_interval(&self, level: f64) -> Result<Ends> {
+        check_level(level)?;
+        let tail = (1.0 - level) / 2.0;
+        Ok((self.at(tail), self.at(1.0 - tail)))
+    }
+
+    /// The bias-corrected and accelerated interval (Efron 1987).
+    ///
+    /// `jackknife` holds the estimates with one unit left out; they give the acceleration. Draws equal to the estimate
+    /// count half, as in SciPy.
+    pub fn bca_interval(&self, estimate: f64, jackknife: &[f64], level: f64) -> Result<Outcome<Ends>> {
+        check_level(level)?;
+        check_finite("estimate", &[estimate])?;
+        check_finite("jackknife", jackknife)?;
+        Ok(self.bca(estimate, jackknife, level))
+    }
+
+    fn bca(&self, estimate: f64, jackknife: &[f64], level: f64) -> Outcome<Ends> {
+        let acceleration = acceleration(jackknife)?;
+        let below = self.0.partition_point(|d| *d < estimate);
+        let up_to = self.0.partition_point(|d| *d <= estimate);
+        let share = (below + up_to) as f64 / (2 * self.0.len()) as f64;
+        if share <= 0.0 || share >= 1.0 {
+            return Err(Undefined::BeyondDraws);
+        }
+        let bias = normal(share);
+        let end = |z: f64| {
+            let shrink = 1.0 - acceleration * (bias + z);
+            if shrink <= 0.0 {
+                return Err(Undefined::BeyondDraws);
+            }
+            Ok(self.at(Normal::standard().cdf(bias + (bias + z) / shrink)))
+        };
+        let tail = normal((1.0 - level) / 2.0);
+        Ok((end(tail)?, end(-tail)?))
+    }
+
+    /// The highest-density interval: the shortest that spans `floor(level * n)` gaps between draws, so that it holds one
+    /// draw more than that (as in `ArviZ` 0.x and R's `HDInterval`); of equally short ones the lowest.
+    pub fn hdi(&self, level: f64) -> Result<Ends> {
+        check_level(level)?;
+        // A length times a number below one.
+        #[allow(clippy::cast_sign_loss)]
+        let gaps = ((level * self.0.len() as f64).floor() as usize).min(self.0.len() - 1);
+        let mut best = (self.0[0], self.0[gaps]);
+        for (low, high) in self.0.iter().zip(&self.0[gaps..]) {
+            if high - low < best.1 - best.0 {
+                best = (*low, *high);
+            }
+        }
+        Ok(best)
+    }
+}
+
+/// The acceleration from leave-one-out estimates: a sixth of the skewness of their influence.
+fn acceleration(jackknife: &[f64]) -> Outcome<f64> {
+    // Compared one by one: the mean of equal values may differ from them by rounding.
+    if jackknife.iter().all(|v| *v == jackknife[0]) {
+        return Err(Undefined::NoVariation);
+    }
+    let mean = jackknife.iter().sum::<f64>() / jackknife.len() as f64;
+    let (squares, cubes) = jackknife.iter().fold((0.0, 0.0), |(s, c), v| {
+        let d = mean - v;
+        (s + d * d, c + d * d * d)
+    });
+    Ok(cubes / (6.0 * f64::powf(squares, 1.5)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn quantiles_invert_their_cdf() {
+        for p in [1e-12, 1e-4, 0.025, 0.3, 0.5, 0.6, 0.975, 0.9999] {
+            let z = normal_quantile(p).expect("valid");
+            assert!((Normal::standard().cdf(z) / p - 1.0).abs() < 1e-12, "normal {p}");
+            for df in [1.0, 2.0, 5.0, 99.0, 1e4] {
+                let t = t_quantile(p, df).expect("valid");
+                let back = StudentsT::new(0.0, 1.0, df).expect("valid").cdf(t);
+                assert!((back / p - 1.0).abs() < 1e-10, "t {df} {p}: {back}");
+            }
+        }
+        assert!(normal_quantile(0.0).is_err() && t_quantile(0.5, 0.0).is_err() && t_quantile(1.0, 3.0).is_err());
+    }
+
+    #[test]
+    fn a_symmetric_case_of_bca_is_the_percentile_interval() {
+        let draws: Vec<f64> = (-500..=500).map(f64::from).collect();
+        let draws = Ascending::new(&draws).expect("valid");
+        let plain = draws.percentile_interval(0.9).expect("valid");
+        let corrected = draws
+            .bca_interval(0.0, &[-1.0, 0.0, 1.0], 0.9)
+            .expect("valid")
+            .expect("defined");
+        assert!((plain.0 - corrected.0).abs() < 1e-9 && (plain.1 - corrected.1).abs() < 1e-9);
+    }
+
+    #[test]
+    fn impossible_corrections_are_outcomes() {
+        let draws = Ascending::new(&[1.0, 2.0, 3.0]).expect("valid");
+        assert_eq!(
+            draws.bca_interval(0.0, &[0.0, 1.0], 0.9),
+            Ok(Err(Undefined::BeyondDraws))
+        );
+        assert_eq!(draws.bca_interval(2.0, &[0.1; 3], 0.9), Ok(Err(Undefined::NoVariation)));
+        assert_eq!(draws.bca_interval(2.0, &[], 0.9), Ok(Err(Undefined::NoVariation)));
+    }
+
+    #[test]
+    fn the_highest_density_interval_is_the_shortest() {
+        let draws = Ascending::new(&[9.0, 0.0, 5.0, 5.1, 5.2, 5.3]).expect("valid");
+        assert_eq!(draws.hdi(0.5), Ok((5.0, 5.3)));
+        let single = Ascending::new(&[4.0]).expect("valid");
+        assert_eq!(single.hdi(1.0 - f64::EPSILON / 2.0), Ok((4.0, 4.0)));
+        assert!(draws.hdi(1.0).is_err() && draws.quantile(1.5).is_err());
+        assert!(Ascending::new(&[]).is_err() && Ascending::new(&[f64::NAN]).is_err());
+    }
+}
