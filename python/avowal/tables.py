@@ -1,0 +1,110 @@
+"""Tables: the columns and types of every table that avowal's parts hand to each other."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import polars as pl
+
+from avowal.errors import InputError
+
+Schema = Mapping[str, Any]
+"""Column names to polars types, in the table's order."""
+
+CHOICES: Schema = {
+    "model": pl.String(),
+    "context": pl.String(),
+    "trial": pl.Int64(),
+    "a": pl.List(pl.Float64),
+    "b": pl.List(pl.Float64),
+    "choice": pl.String(),
+    "failure": pl.String(),
+}
+"""One row for each answered pair.
+
+`trial` counts from 0 within model and context; `a` and `b` hold one value for each attribute; `choice` is "A", "B", or
+null with the reason in `failure`.
+"""
+
+REPORTS: Schema = {
+    "model": pl.String(),
+    "set": pl.String(),
+    "context": pl.String(),
+    "reply": pl.Int64(),
+    "report": pl.List(pl.Float64),
+    "failure": pl.String(),
+    "a": pl.List(pl.Float64),
+    "b": pl.List(pl.Float64),
+}
+"""One row for each reply to the question about weights.
+
+`model` is the reporting model; `reply` counts from 0 within model, set and context; `report` holds one weight for each
+attribute, or is null with the reason in `failure`; `a` and `b` are the pair shown.
+"""
+
+WEIGHTS: Schema = {
+    "model": pl.String(),
+    "context": pl.String(),
+    "attribute": pl.String(),
+    "position": pl.Int64(),
+    "weight": pl.Float64(),
+}
+"""Learned or native weights, one row for each attribute; `position` counts the context's attributes from 0."""
+
+TARGETS: Schema = {
+    "context": pl.String(),
+    "attribute": pl.String(),
+    "position": pl.Int64(),
+    "weight": pl.Float64(),
+}
+"""Target weights, one row for each attribute; `position` counts the context's attributes from 0."""
+
+
+def empty(schema: Schema) -> pl.DataFrame:
+    """Return a table of no rows.
+
+    Parameters
+    ----------
+    schema
+        One of this module's schemas.
+
+    Returns
+    -------
+    polars.DataFrame
+        With the schema's columns.
+    """
+    return pl.DataFrame(schema=dict(schema))
+
+
+def conform(frame: pl.DataFrame, schema: Schema, name: str) -> pl.DataFrame:
+    """Return a table with exactly a schema's columns, in its order and types.
+
+    Parameters
+    ----------
+    frame
+        A table with at least the schema's columns; further ones are dropped.
+    schema
+        One of this module's schemas.
+    name
+        The table's name, for errors.
+
+    Returns
+    -------
+    polars.DataFrame
+        The columns, cast where that loses nothing.
+
+    Raises
+    ------
+    InputError
+        Where a column is missing, or holds a value that its type can't.
+    """
+    for column, kind in schema.items():
+        if column not in frame.columns:
+            raise InputError.at(f"a column of {kind}", f"only {', '.join(frame.columns)}", file=name, field=column)
+    try:
+        return frame.select(pl.col(column).cast(kind, strict=True) for column, kind in schema.items())
+    except pl.exceptions.PolarsError as error:
+        raise InputError.at(
+            ", ".join(f"{column} of {kind}" for column, kind in schema.items()), str(error).splitlines()[0], file=name
+        ) from None

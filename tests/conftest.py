@@ -1,0 +1,21 @@
+"""What every test may ask for: the folder of the authors' published files."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+@pytest.fixture(scope="session")
+def root() -> Path:
+    return ROOT
+
+
+@pytest.fixture(scope="session")
+def published() -> Path:
+    folder = Path(os.environ.get("AVOWAL_PUBLISHED_DATA") or ROOT.parent / "shared" / "published")
+    if not folder.is_dir():
+        pytest.skip(f"the authors' files are not at {folder}; AVOWAL_PUBLISHED_DATA may name their folder")
+    return folder
