@@ -30,6 +30,41 @@ def fit_agents(
     intercept: bool,
     threads: int,
 ) -> Fits: ...
+
+class TrialBootstrap(TypedDict):
+    estimates: NDArray[np.float64]
+    lower: NDArray[np.float64]
+    upper: NDArray[np.float64]
+    standard_errors: NDArray[np.float64]
+    undefined: NDArray[np.uint64]
+    status: list[str]
+    draws: list[NDArray[np.float64]]
+
+def trial_bootstrap(
+    differences: NDArray[np.float64],
+    choices: NDArray[np.uint8],
+    offsets: NDArray[np.uint64],
+    estimator: str,
+    numbers: list[float],
+    intercept: bool,
+    units: NDArray[np.uint64],
+    resamples: int,
+    level: float,
+    method_name: str,
+    scaled: bool,
+    seed: int,
+    keep_draws: bool,
+    threads: int,
+) -> TrialBootstrap: ...
+def laplace_draws(
+    slopes: NDArray[np.float64],
+    covariance: NDArray[np.float64],
+    attributes: int,
+    draws: int,
+    units: NDArray[np.uint64],
+    seed: int,
+    threads: int,
+) -> NDArray[np.float64]: ...
 def cross_validate(
     differences: NDArray[np.float64],
     choices: NDArray[np.uint8],

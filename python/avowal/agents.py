@@ -10,7 +10,7 @@ import polars as pl
 from numpy.typing import ArrayLike, NDArray
 
 from avowal import _core
-from avowal.checks import as_floats, as_u64, as_units, check_columns
+from avowal.checks import as_floats, as_u64, as_u64s, as_units, check_columns
 from avowal.contexts import Context
 from avowal.design import blocks, bounds, by_attributes, differences, ranges
 from avowal.errors import InputError
@@ -71,7 +71,7 @@ def targets_arrays(attributes: int, *, seed: int, units: ArrayLike) -> NDArray[n
     InputError
         For a number out of range.
     """
-    ids = as_units(units, np.size(np.asarray(units)))
+    ids = as_units(units, np.size(units))
     k = as_u64("attributes", attributes)
     return _core.draw_targets(ids, k, as_u64("seed", seed)).reshape(ids.size, k)
 
@@ -191,7 +191,7 @@ def choices_arrays(
     contexts, count, k = d.shape
     if k == 0:
         raise InputError.at("at least one attribute", f"shape {d.shape}", field="differences")
-    indices = None if trials is None else _indices(trials, (contexts, count))
+    indices = None if trials is None else as_u64s("trials", trials, (contexts, count)).ravel()
     flat = _core.choices(
         d.ravel(),
         _weights(weights, (contexts, k)).ravel(),
@@ -327,10 +327,3 @@ def _weights(weights: ArrayLike, shape: tuple[int, int]) -> NDArray[np.float64]:
     if array.shape != shape:
         raise InputError.at(f"shape {shape}", f"shape {array.shape}", field="weights")
     return array
-
-
-def _indices(trials: ArrayLike, shape: tuple[int, int]) -> NDArray[np.uint64]:
-    array = np.asarray(trials)
-    if array.shape != shape:
-        raise InputError.at(f"shape {shape}", f"shape {array.shape}", field="trials")
-    return as_units(array.ravel(), array.size)

@@ -130,8 +130,19 @@ def bootstrap_ragged(
     name, numbers = resolve(estimator)
     agents, attributes = len(trials.offsets) - 1, trials.differences.shape[1]
     raw = _core.trial_bootstrap(
-        trials.differences, trials.choices, trials.offsets, name, numbers, intercept, as_units(units, agents),
-        as_u64("resamples", resamples), level, method, scaled, as_u64("seed", seed), keep_draws,
+        trials.differences,
+        trials.choices,
+        trials.offsets,
+        name,
+        numbers,
+        intercept,
+        as_units(units, agents),
+        as_u64("resamples", resamples),
+        level,
+        method,
+        scaled,
+        as_u64("seed", seed),
+        keep_draws,
         as_u64("threads", threads),
     )
     entries = attributes if scaled else attributes + intercept
@@ -188,8 +199,15 @@ def bootstrap(
     frames, undefined, planned = [pl.DataFrame(schema=dict(WEIGHT_INTERVALS))], 0, 0
     for trials in from_choices(choices, named.values()):
         result = bootstrap_ragged(
-            trials, resamples=resamples, seed=seed, level=level, method=method, estimator=estimator,
-            intercept=intercept, units=agent_units(trials), threads=threads,
+            trials,
+            resamples=resamples,
+            seed=seed,
+            level=level,
+            method=method,
+            estimator=estimator,
+            intercept=intercept,
+            units=agent_units(trials),
+            threads=threads,
         )
         frames.append(_frame(trials, result, named))
         undefined += int(result.undefined.sum())
@@ -228,8 +246,13 @@ def laplace_draws(
     """
     agents, attributes = result.slopes.shape
     flat = _core.laplace_draws(
-        np.ascontiguousarray(result.slopes).ravel(), np.ascontiguousarray(result.covariance).ravel(), attributes,
-        as_u64("draws", draws), as_units(units, agents), as_u64("seed", seed), as_u64("threads", threads),
+        np.ascontiguousarray(result.slopes).ravel(),
+        np.ascontiguousarray(result.covariance).ravel(),
+        attributes,
+        as_u64("draws", draws),
+        as_units(units, agents),
+        as_u64("seed", seed),
+        as_u64("threads", threads),
     )
     return flat.reshape(agents, draws, attributes)
 

@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from avowal.errors import InputError
 
-__all__ = ["as_floats", "as_u64", "as_units", "check_columns"]
+__all__ = ["as_floats", "as_u64", "as_u64s", "as_units", "check_columns"]
 
 _LARGEST_U64 = 2**64 - 1
 
@@ -44,6 +44,37 @@ def as_u64(field: str, value: SupportsIndex) -> int:
     return number
 
 
+def as_u64s(field: str, values: ArrayLike, shape: tuple[int, ...]) -> NDArray[np.uint64]:
+    """Check that `values` are integers from 0 to 2**64 - 1, of that shape.
+
+    Parameters
+    ----------
+    field
+        The argument that an error names.
+    values
+        Anything that NumPy takes for an array of integers.
+    shape
+        The shape it must have.
+
+    Returns
+    -------
+    ndarray
+        Contiguous.
+
+    Raises
+    ------
+    InputError
+        For another shape, or anything but such integers.
+    """
+    # As objects, since NumPy makes floats of a list that mixes integers below and above 2**63.
+    array = values if isinstance(values, np.ndarray) else np.asarray(values, dtype=object)
+    if array.shape != shape:
+        raise InputError.at(f"shape {shape}", f"shape {array.shape}", field=field)
+    if array.dtype.kind == "u":
+        return np.asarray(array, dtype=np.uint64, order="C")
+    return np.array([as_u64(field, value) for value in array.ravel().tolist()], dtype=np.uint64).reshape(shape)
+
+
 def as_units(units: ArrayLike | None, count: int) -> NDArray[np.uint64]:
     """Check `count` unit ids; without any, they are 0, 1, 2, ...
 
@@ -63,14 +94,7 @@ def as_units(units: ArrayLike | None, count: int) -> NDArray[np.uint64]:
     InputError
         For another shape, or anything but such integers.
     """
-    if units is None:
-        return np.arange(count, dtype=np.uint64)
-    array = np.asarray(units)
-    if array.shape != (count,):
-        raise InputError.at(f"shape ({count},)", f"shape {array.shape}", field="units")
-    if array.dtype.kind == "u":
-        return np.ascontiguousarray(array, dtype=np.uint64)
-    return np.array([as_u64("units", value) for value in array.tolist()], dtype=np.uint64)
+    return np.arange(count, dtype=np.uint64) if units is None else as_u64s("units", units, (count,))
 
 
 def as_floats(field: str, values: ArrayLike, dimensions: int) -> NDArray[np.float64]:

@@ -152,7 +152,11 @@ def fit_arrays(
         raise InputError.at("1 (A), 0 (B) or NaN", wrong, field="y")
     offsets = np.concatenate([[0], np.cumsum(kept.sum(axis=1))]).astype(np.uint64)
     return fit_ragged(
-        differences[kept], choices[kept].astype(np.uint8), offsets, estimator=estimator, intercept=intercept,
+        differences[kept],
+        choices[kept].astype(np.uint8),
+        offsets,
+        estimator=estimator,
+        intercept=intercept,
         threads=threads,
     )
 
@@ -247,7 +251,11 @@ def fit(
         (
             trials,
             fit_ragged(
-                trials.differences, trials.choices, trials.offsets, estimator=estimator, intercept=intercept,
+                trials.differences,
+                trials.choices,
+                trials.offsets,
+                estimator=estimator,
+                intercept=intercept,
                 threads=threads,
             ),
         )
@@ -295,7 +303,13 @@ def cross_validate(
     """
     name, numbers = resolve(estimator)
     return _core.cross_validate(
-        trials.differences, trials.choices, trials.offsets, name, numbers, intercept, as_u64("folds", folds),
+        trials.differences,
+        trials.choices,
+        trials.offsets,
+        name,
+        numbers,
+        intercept,
+        as_u64("folds", folds),
         as_u64("threads", threads),
     )
 

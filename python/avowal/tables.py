@@ -61,6 +61,48 @@ TARGETS: Schema = {
 """Target weights, one row for each attribute; `position` counts the context's attributes from 0."""
 
 
+AGENT_FITS: Schema = {
+    "model": pl.String(),
+    "context": pl.String(),
+    "status": pl.String(),
+    "intercept": pl.Float64(),
+    "intercept_error": pl.Float64(),
+    "centred_intercept": pl.Float64(),
+    "centred_intercept_error": pl.Float64(),
+    "log_likelihood": pl.Float64(),
+    "log_posterior": pl.Float64(),
+    "iterations": pl.Int64(),
+    "gradient_norm": pl.Float64(),
+    "accuracy": pl.Float64(),
+    "accuracy_slopes_only": pl.Float64(),
+    "planned": pl.Int64(),
+    "valid": pl.Int64(),
+    "failed": pl.Int64(),
+}
+"""One row for each fitted agent: the columns of :class:`avowal.fit.ArrayFit`, null where there is no estimate.
+
+`planned`, `valid` and `failed` count choices.
+"""
+
+FITTED_WEIGHTS: Schema = {
+    **{column: kind for column, kind in WEIGHTS.items() if column != "weight"},
+    "slope": pl.Float64(),
+    "standard_error": pl.Float64(),
+    "weight": pl.Float64(),
+}
+"""Weights as fitted: `slope` in log odds per full range with its standard error, `weight` scaled as in WEIGHTS."""
+
+WEIGHT_INTERVALS: Schema = {
+    **WEIGHTS,
+    "low": pl.Float64(),
+    "high": pl.Float64(),
+    "standard_error": pl.Float64(),
+    "undefined": pl.Int64(),
+    "status": pl.String(),
+}
+"""Scaled weights with bootstrap intervals; `undefined` counts the agent's resamples without an estimate."""
+
+
 def empty(schema: Schema) -> pl.DataFrame:
     """Return a table of no rows.
 

@@ -42,9 +42,7 @@ class Trials:
     def select(self, which: NDArray[np.bool_]) -> Trials:
         """Return the same agents with only the trials where `which` (shape (trials,)) is true."""
         kept = np.concatenate([[0], np.cumsum(which)])[self.offsets.astype(np.int64)]
-        return Trials(
-            self.keys, self.differences[which], self.choices[which], kept.astype(np.uint64), self.accounts
-        )
+        return Trials(self.keys, self.differences[which], self.choices[which], kept.astype(np.uint64), self.accounts)
 
     def position(self) -> NDArray[np.int64]:
         """Return for each trial its place within its agent, counted from 0; shape (trials,)."""
@@ -107,7 +105,9 @@ def from_choices(choices: pl.DataFrame, contexts: Iterable[Context]) -> list[Tri
         pl.col("choice").is_not_null().sum().alias("valid"),
         pl.col("failure").filter(pl.col("choice").is_null()).alias("failures"),
     )
-    widths = agents["context"].replace_strict({name: len(c.attributes) for name, c in named.items()}, return_dtype=pl.Int64)
+    widths = agents["context"].replace_strict(
+        {name: len(c.attributes) for name, c in named.items()}, return_dtype=pl.Int64
+    )
     agents = agents.with_columns(widths.alias("width"))
     valid = table.filter(pl.col("choice").is_not_null())
     return [
@@ -133,7 +133,9 @@ def _check(table: pl.DataFrame, named: Mapping[str, Context]) -> None:
 def _arrays(valid: pl.DataFrame, agents: pl.DataFrame, named: Mapping[str, Context], width: int) -> Trials:
     keys = tuple(zip(agents["model"].to_list(), agents["context"].to_list(), strict=True))
     index = agents.select("model", "context").with_row_index("agent")
-    rows = valid.join(index, on=["model", "context"], how="inner", maintain_order="left").sort("agent", maintain_order=True)
+    rows = valid.join(index, on=["model", "context"], how="inner", maintain_order="left").sort(
+        "agent", maintain_order=True
+    )
     low = np.array([[attribute.min for attribute in named[name].attributes] for _, name in keys])
     high = np.array([[attribute.max for attribute in named[name].attributes] for _, name in keys])
     agent = rows["agent"].to_numpy().astype(np.int64)

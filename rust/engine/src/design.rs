@@ -88,7 +88,8 @@ pub fn draw_pairs(
             .of(context)
             .map(|(min, range)| (min, range, decimals(range)))
             .collect();
-        let mut values = Vec::with_capacity(per_context);
+        let mut values = Vec::new();
+        values.try_reserve_exact(per_context).map_err(|_| too_many())?;
         for trial in 0..trials {
             if trial % TRIALS_PER_CHECK == 0 {
                 interrupt.check()?;
@@ -100,6 +101,7 @@ pub fn draw_pairs(
         Ok(values)
     })?;
     for values in drawn {
+        interrupt.check()?;
         out.extend(values);
     }
     Ok(out)

@@ -152,20 +152,15 @@ pub fn draw(
     size: usize,
     interrupt: &Interrupt,
 ) -> Result<Vec<f64>> {
-    let mut out = zeros("size", size)?;
-    for chunk in out.chunks_mut(DRAWS_PER_CHECK) {
-        interrupt.check()?;
-        fill(&mut stream, chunk);
-    }
-    Ok(out)
-}
-
-/// `size` zeros, or an error that blames the argument `name` where memory does not hold them.
-fn zeros(name: &str, size: usize) -> Result<Vec<f64>> {
-    let mut out = Vec::new();
+    let mut out: Vec<f64> = Vec::new();
     out.try_reserve_exact(size)
-        .map_err(|_| Error::input(name, "as many values as fit into memory", size))?;
-    out.resize(size, 0.0);
+        .map_err(|_| Error::input("size", "as many values as fit into memory", size))?;
+    while out.len() < size {
+        interrupt.check()?;
+        let filled = out.len();
+        out.resize(size.min(filled + DRAWS_PER_CHECK), 0.0);
+        fill(&mut stream, &mut out[filled..]);
+    }
     Ok(out)
 }
 
