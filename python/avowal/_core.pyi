@@ -3,9 +3,10 @@ from typing import TypedDict
 import numpy as np
 from numpy.typing import NDArray
 
+__all__: list[str]
 __version__: str
 
-class Fits(TypedDict):
+class _Fits(TypedDict):
     status: NDArray[np.uint8]
     iterations: NDArray[np.uint64]
     slopes: NDArray[np.float64]
@@ -29,9 +30,9 @@ def fit_agents(
     numbers: list[float],
     intercept: bool,
     threads: int,
-) -> Fits: ...
+) -> _Fits: ...
 
-class TrialBootstrap(TypedDict):
+class _TrialBootstrap(TypedDict):
     estimates: NDArray[np.float64]
     lower: NDArray[np.float64]
     upper: NDArray[np.float64]
@@ -55,7 +56,7 @@ def trial_bootstrap(
     seed: int,
     keep_draws: bool,
     threads: int,
-) -> TrialBootstrap: ...
+) -> _TrialBootstrap: ...
 def laplace_draws(
     slopes: NDArray[np.float64],
     covariance: NDArray[np.float64],

@@ -1,0 +1,435 @@
+"""Accuracy: how closely reported weights follow the weights that drive the choices (the paper, Appendix C)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from avowal.account import Account
+from avowal.correlation import Slope, SlopeContrast, pearson, slope, slope_contrast
+from avowal.errors import InputError
+from avowal.jackknife import Cell, Combination, combination, jackknife
+from avowal.tables import REPORTS, conform
+
+Floats = NDArray[np.float64]
+Ends = tuple[float, float]
+
+UNRECORDED = "not recorded"
+"""Type of a reply that was planned and of which nothing was kept; the authors' files hold only replies that parsed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Entries:
+    """Weights and averaged reports of the attributes of all contexts that have both.
+
+    Attributes
+    ----------
+    contexts
+        Shape (entries,): the context's name.
+    positions
+        Shape (entries,): the attribute's place in its context.
+    weights
+        Shape (entries,): estimated weights on the ±100 scale.
+    weights_z
+        Shape (entries,): `weights` standardised over *all* contexts of the deciding model, whether reported on or not.
+    reports
+        Shape (entries,): raw reports averaged over the context's valid replies, never rescaled.
+    reports_z
+        Shape (entries,): `reports` standardised within each reporting model.
+    groups
+        Shape (entries,): the reporting model.
+    """
+
+    contexts: NDArray[np.str_]
+    positions: NDArray[np.int64]
+    weights: Floats
+    weights_z: Floats
+    reports: Floats
+    reports_z: Floats
+    groups: NDArray[np.str_]
+
+    def __len__(self) -> int:
+        return len(self.weights)
+
+    @property
+    def names(self) -> list[str]:
+        """The distinct contexts, in order of first appearance."""
+        return list(dict.fromkeys(self.contexts.tolist()))
+
+    def cell(self) -> Cell:
+        """Return the entries as a correlation for :mod:`avowal.jackknife`."""
+        return Cell(self.weights, self.reports, self.contexts, self.groups)
+
+    def only(self, contexts: Sequence[str]) -> Entries:
+        """Return the entries of some contexts, as they were standardised."""
+        return self.where(np.isin(self.contexts, list(contexts)))
+
+    def where(self, kept: NDArray[np.bool_]) -> Entries:
+        """Return the entries for which `kept`, shape (entries,), is true, as they were standardised."""
+        return Entries(
+            self.contexts[kept],
+            self.positions[kept],
+            self.weights[kept],
+            self.weights_z[kept],
+            self.reports[kept],
+            self.reports_z[kept],
+            self.groups[kept],
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Accuracy:
+    """The paper's accuracy with its intervals; numbers are None where the statuses say why.
+
+    Attributes
+    ----------
+    slope
+        Slope of standardised weights on standardised reports, with the interval of that regression.
+    r
+        Pearson's correlation of the same entries.
+    status
+        "ok", or why there is no `r`: "too few entries", "no variation".
+    cluster_interval
+        Interval for `r` that keeps each context's attributes together: delete-one-context jackknife on Fisher's z.
+    cluster_status
+        "ok", or why there is no `cluster_interval`.
+    contexts
+        Contexts that entered; those planned and lost are in `context_account`.
+    context_account
+        Contexts planned, used, and lost by reason.
+    replies
+        Replies planned, valid, invalid by type, failed by type.
+    entries
+        What was correlated.
+    """
+
+    slope: Slope
+    r: float | None
+    status: str
+    cluster_interval: Ends | None
+    cluster_status: str
+    contexts: int
+    context_account: Account
+    replies: Account
+    entries: Entries
+
+    @property
+    def interval(self) -> Ends | None:
+        """The interval of the regression slope."""
+        return ends(self.slope)
+
+    def to_frame(self) -> pl.DataFrame:
+        """Return one row for each attribute: context, position, weight, report, both standardised, reporting model."""
+        e = self.entries
+        return pl.DataFrame(
+            {
+                "context": e.contexts,
+                "position": e.positions,
+                "weight": e.weights,
+                "report": e.reports,
+                "weight_z": e.weights_z,
+                "report_z": e.reports_z,
+                "model": e.groups,
+            }
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Gain:
+    """The effect of training on accuracy; numbers are None where the statuses say why.
+
+    Attributes
+    ----------
+    contrast
+        Mean over models of the difference of slopes, with the interval of the pooled regression, and by model.
+    cluster
+        Mean over models of the difference of correlations over common contexts, with the paired jackknife interval.
+    common_contexts
+        Contexts with reports before and after, in any of the models.
+    """
+
+    contrast: SlopeContrast
+    cluster: Combination
+    common_contexts: int
+
+
+def ends(interval: Slope | SlopeContrast | Combination) -> Ends | None:
+    """Return both ends of an interval, or None where it has none."""
+    return None if interval.low is None or interval.high is None else (interval.low, interval.high)
+
+
+def average_reports(reports: pl.DataFrame) -> pl.DataFrame:
+    """Average the valid reports of each reporting model and context, as given.
+
+    Parameters
+    ----------
+    reports
+        A table of :data:`avowal.tables.REPORTS`.
+
+    Returns
+    -------
+    polars.DataFrame
+        Columns model, context, position, report, replies: one row for each attribute that was reported on.
+
+    Raises
+    ------
+    InputError
+        Where replies for one context report on different numbers of attributes.
+    """
+    valid = conform(reports, REPORTS, "reports").filter(pl.col("report").is_not_null())
+    widths = valid.group_by("context").agg(pl.col("report").list.len().n_unique().alias("widths"))
+    mixed = widths.filter(pl.col("widths") > 1)
+    if len(mixed):
+        raise InputError.at(
+            "reports on the same attributes", f"several lengths for {mixed['context'][0]!r}", file="reports"
+        )
+    return (
+        valid.select("model", "context", "report", pl.int_ranges(pl.col("report").list.len()).alias("position"))
+        .explode("report", "position")
+        .group_by("model", "context", "position", maintain_order=True)
+        .agg(pl.col("report").mean(), pl.len().alias("replies"))
+    )
+
+
+def entries(weights: pl.DataFrame, reports: pl.DataFrame) -> Entries:
+    """Join estimated weights with averaged reports.
+
+    Parameters
+    ----------
+    weights
+        Columns context, position, weight: one row for each attribute of each context of the deciding model; null
+        where the weight couldn't be estimated.
+    reports
+        A table of :data:`avowal.tables.REPORTS`: one set of the reporting model, or of several (folds).
+
+    Returns
+    -------
+    Entries
+        One for each attribute with a weight and a report.
+
+    Raises
+    ------
+    InputError
+        Where a report has another number of attributes than its context has weights, or several reporting models
+        report on one context.
+    """
+    known = weights.filter(pl.col("weight").is_not_null()).select(
+        "context", pl.col("position").cast(pl.Int64), pl.col("weight").cast(pl.Float64)
+    )
+    average = average_reports(reports).with_columns(pl.col("position").cast(pl.Int64))
+    _check_widths(known, average)
+    joined = known.join(average, on=["context", "position"], how="inner", maintain_order="left")
+    if joined.select("context", "position").is_duplicated().any():
+        raise InputError.at("one reporting model for each context", "several", file="reports", field="model")
+    w, s = joined["weight"].to_numpy(), joined["report"].to_numpy()
+    groups = joined["model"].to_numpy().astype(np.str_)
+    every = known["weight"].to_numpy()
+    return Entries(
+        contexts=joined["context"].to_numpy().astype(np.str_),
+        positions=joined["position"].to_numpy(),
+        weights=w,
+        weights_z=(w - every.mean()) / _spread(every) if len(every) else w,
+        reports=s,
+        reports_z=standardise(s, groups),
+        groups=groups,
+    )
+
+
+def standardise(values: Floats, groups: NDArray[np.str_]) -> Floats:
+    """Centre and scale within each group (n - 1 in the standard deviation); NaN for a group without variation."""
+    out = np.empty_like(values)
+    for group in np.unique(groups):
+        member = groups == group
+        out[member] = (values[member] - values[member].mean()) / _spread(values[member])
+    return out
+
+
+def accuracy(
+    weights: pl.DataFrame,
+    reports: pl.DataFrame,
+    *,
+    contexts: Sequence[str] | None = None,
+    replies: int | None = None,
+    level: float = 0.95,
+) -> Accuracy:
+    """Compare reported with estimated weights.
+
+    Parameters
+    ----------
+    weights
+        As for :func:`entries`: one deciding model.
+    reports
+        One set of reports (or the folds of one), a table of :data:`avowal.tables.REPORTS`.
+    contexts
+        Contexts on which reports were planned; by default those of `weights`.
+    replies
+        Replies planned for each context; by default as many as the table has rows for it. Planned replies without a
+        row count as invalid, "not recorded".
+    level
+        Level of the intervals.
+
+    Returns
+    -------
+    Accuracy
+        With the accounts of contexts and replies.
+
+    Raises
+    ------
+    InputError
+        As for :func:`entries`.
+
+    Notes
+    -----
+    The slope and its interval are the paper's. Attributes of one context belong together, which that interval ignores;
+    `cluster_interval` does not. Reports are averaged raw: rescaling them per context changes the result.
+    """
+    planned = list(dict.fromkeys(weights["context"].to_list() if contexts is None else contexts))
+    asked = conform(reports, REPORTS, "reports").filter(pl.col("context").is_in(planned))
+    found = entries(weights, asked)
+    line = slope(found.weights_z, found.reports_z, level=level) if _finite(found) else _no_slope(found, level)
+    correlation = pearson(found.weights, found.reports, groups=found.groups)
+    interval = jackknife([found.cell()], level=level).cells[0] if len(found) else None
+    between = (
+        None if interval is None or interval.low is None or interval.high is None else (interval.low, interval.high)
+    )
+    return Accuracy(
+        slope=line,
+        r=correlation.r,
+        status=correlation.status,
+        cluster_interval=between,
+        cluster_status="too few entries" if interval is None else interval.status,
+        contexts=len(found.names),
+        context_account=_context_account(weights, planned, found),
+        replies=reply_account(asked, planned, replies),
+        entries=found,
+    )
+
+
+def gain(before: Sequence[Accuracy], after: Sequence[Accuracy], models: Sequence[str], *, level: float = 0.95) -> Gain:
+    """Compare accuracies before and after training, averaged over models with equal weight.
+
+    Parameters
+    ----------
+    before, after
+        One accuracy for each model, in the same order.
+    models
+        Their names.
+    level
+        Level of the intervals.
+
+    Returns
+    -------
+    Gain
+        The paper's contrast over all contexts, and the paired difference of correlations over common contexts.
+
+    Raises
+    ------
+    InputError
+        Where the three differ in length or are empty.
+    """
+    if not len(before) == len(after) == len(models) > 0:
+        raise InputError.at(
+            "one accuracy before and after for each model", f"{len(before)}, {len(after)}, {len(models)}"
+        )
+    cells = [
+        (name, it, a.entries) for it, side in enumerate((before, after)) for name, a in zip(models, side, strict=True)
+    ]
+    contrast = slope_contrast(
+        np.concatenate([e.weights_z for _, _, e in cells]),
+        np.concatenate([e.reports_z for _, _, e in cells]),
+        np.concatenate([np.full(len(e), name) for name, _, e in cells]),
+        np.concatenate([np.full(len(e), it, dtype=bool) for _, it, e in cells]),
+        level=level,
+    )
+    common = [sorted(set(b.entries.names) & set(a.entries.names)) for b, a in zip(before, after, strict=True)]
+    paired = [side[i].entries.only(common[i]).cell() for side in (before, after) for i in range(len(models))]
+    share = 1.0 / len(models)
+    cluster = combination(paired, [-share] * len(models) + [share] * len(models), level=level)
+    return Gain(contrast, cluster, len(set().union(*common)))
+
+
+def difference(one: Accuracy, other: Accuracy, *, level: float = 0.95) -> tuple[Combination, int]:
+    """Subtract another model's accuracy from one's, paired over their common contexts.
+
+    Parameters
+    ----------
+    one, other
+        Accuracies of two models.
+    level
+        Level of the interval.
+
+    Returns
+    -------
+    Combination
+        The difference of correlations over the common contexts, with its jackknife interval.
+    int
+        The number of common contexts.
+    """
+    common = sorted(set(one.entries.names) & set(other.entries.names))
+    cells = [accuracy.entries.only(common).cell() for accuracy in (one, other)]
+    return combination(cells, [1.0, -1.0], level=level), len(common)
+
+
+def reply_account(reports: pl.DataFrame, contexts: Sequence[str], replies: int | None) -> Account:
+    """Count the replies about `contexts`: planned, valid, invalid by type, and failed by type.
+
+    Parameters
+    ----------
+    reports
+        A table of :data:`avowal.tables.REPORTS`.
+    contexts
+        Contexts on which reports were planned.
+    replies
+        Planned for each context; None for as many as there are rows.
+
+    Returns
+    -------
+    Account
+        A context with more rows than planned counts with its rows.
+    """
+    rows = reports.filter(pl.col("context").is_in(list(contexts)))
+    valid = int(rows["report"].is_not_null().sum())
+    kinds = rows.filter(pl.col("report").is_null())["failure"].fill_null(UNRECORDED).value_counts()
+    invalid = {kind: int(count) for kind, count in kinds.sort("failure").iter_rows()}
+    per_context = dict(rows.group_by("context").len().iter_rows())
+    missing = sum(max(0, (replies or 0) - per_context.get(name, 0)) for name in contexts)
+    if missing:
+        invalid[UNRECORDED] = invalid.get(UNRECORDED, 0) + missing
+    return Account(len(rows) + missing, valid, invalid)
+
+
+def _context_account(weights: pl.DataFrame, planned: Sequence[str], found: Entries) -> Account:
+    used = set(found.names)
+    estimated = set(weights.filter(pl.col("weight").is_not_null())["context"].to_list())
+    lost = [name for name in planned if name not in used]
+    without_weights = sum(name not in estimated for name in lost)
+    reasons = {"no valid report": len(lost) - without_weights, "no estimated weights": without_weights}
+    return Account(len(planned), len(planned) - len(lost), {kind: count for kind, count in reasons.items() if count})
+
+
+def _check_widths(weights: pl.DataFrame, average: pl.DataFrame) -> None:
+    counts = weights.group_by("context").len("attributes")
+    reported = average.group_by("context").agg(pl.col("position").n_unique().alias("reported"))
+    wrong = counts.join(reported, on="context").filter(pl.col("attributes") != pl.col("reported"))
+    if len(wrong):
+        row = wrong.row(0, named=True)
+        raise InputError.at(
+            f"{row['attributes']} weights for {row['context']!r}", f"{row['reported']}", file="reports", field="report"
+        )
+
+
+def _spread(values: Floats) -> float:
+    spread = float(values.std(ddof=1)) if len(values) > 1 else float("nan")
+    return spread if spread > 0 else float("nan")
+
+
+def _finite(found: Entries) -> bool:
+    return bool(np.isfinite(found.weights_z).all() and np.isfinite(found.reports_z).all())
+
+
+def _no_slope(found: Entries, level: float) -> Slope:
+    return Slope(None, None, None, None, None, level, len(found), "no variation")
