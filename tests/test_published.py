@@ -13,6 +13,7 @@ from avowal.contexts import Attribute, Context, load
 from avowal.errors import InputError
 from avowal.published import Recipe
 from avowal.published.rebuild import read_roles
+from avowal.published.sheet import read_sheet
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -390,6 +391,28 @@ def test_lines_are_counted_past_quoted_line_ends(tmp_path):
     file.write_text(text.replace("c1,A", "c1,C", 1), encoding="utf-8")
     with pytest.raises(InputError, match="line 8, selection: expected A or B, found 'C'"):
         authors.read_choices(file, contexts, "llama")
+
+
+PIECES = st.sampled_from(["a", "1", ",", ",", "\n", "\n", '"', '""', "\r", " ", "\0", "é", "#", "'"])
+
+
+@given(st.lists(PIECES, max_size=30).map("".join))
+def test_sheets_are_the_csv_modules_or_refused(tmp_path_factory, text):
+    """Two parsers of one file never disagree: what polars reads in columns is what the csv module reads in rows."""
+    file = tmp_path_factory.mktemp("sheet") / "sheet.csv"
+    file.write_bytes(b"p,q\n" + text.encode())
+    refused, sheet = None, None
+    try:
+        sheet = read_sheet(file)
+    except InputError as error:
+        refused = str(error)
+    if sheet is None:
+        assert refused.startswith(f"{file}, line ")
+        return
+    lines = io.StringIO(f"p,q\n{text}".replace("\r\n", "\n").replace("\r", "\n").rstrip("\n"), newline="")
+    header, *rows = csv.reader(lines, strict=True)
+    assert sheet.frame.columns == header
+    assert [[field or "" for field in row] for row in sheet.frame.rows()] == rows
 
 
 def test_folders_that_hold_nothing_are_named(published, tmp_path):

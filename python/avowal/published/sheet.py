@@ -7,6 +7,7 @@ import io
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 
 import polars as pl
@@ -26,7 +27,7 @@ class Sheet:
     text
         The whole file, for finding lines.
     frame
-        The rows as strings, null where a field is empty; no columns where the file is empty.
+        The rows as strings, null or empty where a field is; no columns where the file is empty.
     """
 
     file: Path
@@ -88,14 +89,12 @@ class Sheet:
         values = self.frame.get_column(column)
         self.check(column, values.is_first_distinct(), f"each {column} in one row")
 
-    def error(self, row: int, column: str, expected: str, found: object | None = None) -> InputError:
+    def error(self, row: int, column: str, expected: str) -> InputError:
         """Return the error for one field; `row` counts from 0 below the header."""
-        if found is None:
-            value = self.frame.get_column(column)[row]
-            found = "an empty field" if value in (None, "") else repr(value)
-        line = next(
-            (line for number, (line, _) in enumerate(_records(self.file, self.text)) if number == row + 1), None
-        )
+        value = self.frame.get_column(column)[row]
+        found = "an empty field" if value in (None, "") else repr(value)
+        lines = (line for line, _ in _records(self.file, self.text))
+        line = next(islice(lines, row + 1, None), None)
         return InputError.at(expected, found, file=self.file, line=line, field=column)
 
 
@@ -133,21 +132,28 @@ def read_sheet(path: str | Path, *, may_be_empty: bool = False) -> Sheet:
     for position, column in enumerate(header):
         if column in header[:position]:
             raise InputError.at("each column once in the header", "it twice", file=path, line=1, field=column)
-    try:
-        frame = pl.read_csv(io.BytesIO(text.encode()), infer_schema=False, encoding="utf8", raise_if_empty=True)
-    except pl.exceptions.PolarsError as error:
-        _check_fields(path, text, len(header))
-        raise InputError.at("CSV", str(error).splitlines()[0], file=path) from None
-    # polars fills a short row up with nulls, so any null calls for the slow count of fields.
-    if frame.columns != header or any(frame.null_count().row(0)):
-        _check_fields(path, text, len(header))
+    frame = _columns(text)
+    # polars fills a short row up with nulls and gives up on stray quotes: what the csv module makes of the file counts.
+    if frame is None or frame.columns != header or any(frame.null_count().row(0)):
+        rows = _checked_rows(path, text, len(header))
+        frame = pl.DataFrame(rows, schema=dict.fromkeys(header, pl.String()), orient="row")
     return Sheet(path, text, frame)
 
 
-def _check_fields(path: Path, text: str, fields: int) -> None:
+def _columns(text: str) -> pl.DataFrame | None:
+    try:
+        return pl.read_csv(io.BytesIO(text.encode()), infer_schema=False)
+    except pl.exceptions.PolarsError:
+        return None
+
+
+def _checked_rows(path: Path, text: str, fields: int) -> list[list[str]]:
+    rows = []
     for line, record in _records(path, text):
         if len(record) != fields:
             raise InputError.at(f"{fields} fields, as in the header", len(record), file=path, line=line)
+        rows.append(record)
+    return rows[1:]
 
 
 def _records(path: Path, text: str) -> Iterator[tuple[int, list[str]]]:
