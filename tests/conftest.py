@@ -4,6 +4,11 @@ import os
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
+
+# Laws say nothing of speed, and a busy machine passes the default 200 ms now and then.
+settings.register_profile("avowal", deadline=None)
+settings.load_profile("avowal")
 
 ROOT = Path(__file__).resolve().parent.parent
 

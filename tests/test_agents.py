@@ -12,7 +12,7 @@ import polars as pl
 import pytest
 from avowal import agents, design
 from avowal.agents import Deterministic, Logistic
-from avowal.contexts import Attribute, Context
+from avowal.contexts import Attribute, Context, arrays
 from avowal.errors import InputError
 from avowal.rng import Purpose, uniforms, unit_id
 from hypothesis import given
@@ -174,7 +174,7 @@ def test_a_row_of_choices_depends_on_no_other_row(seed: int, data: st.DataObject
 
 def test_table_and_arrays_make_the_same_choices() -> None:
     pairs, targets = design.pairs(KNOWN[:1], 30, seed=2), agents.targets(KNOWN[:1], seed=2)
-    low, high = design.bounds(KNOWN[:1])
+    low, high = arrays(KNOWN[:1])
     units = [unit_id("a")]
     d = design.differences(design.pairs_arrays(low, high, 30, seed=2, units=units), low, high)
     weights = agents.targets_arrays(2, seed=2, units=units)

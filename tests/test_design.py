@@ -9,7 +9,7 @@ import numpy as np
 import polars as pl
 import pytest
 from avowal import _core, design
-from avowal.contexts import Attribute, Context
+from avowal.contexts import Attribute, Context, arrays
 from avowal.errors import InputError
 from avowal.rng import Purpose, uniforms, unit_id
 from hypothesis import assume, example, given
@@ -138,7 +138,7 @@ def test_a_contexts_rows_depend_on_no_other(seed: int, names: list[str], kept: i
 def test_table_and_arrays_hold_the_same_pairs() -> None:
     one = context("one", 3)
     table = design.pairs([one], 4, seed=8)
-    array = design.pairs_arrays(*design.bounds([one]), 4, seed=8, units=[unit_id("one")])[0]
+    array = design.pairs_arrays(*arrays([one]), 4, seed=8, units=[unit_id("one")])[0]
     assert np.array_equal(array, np.stack([table["a"].to_list(), table["b"].to_list()], axis=1))
 
 
@@ -199,7 +199,9 @@ def test_bad_pairs_are_named() -> None:
 
 
 def test_bad_contexts_are_named() -> None:
-    with pytest.raises(InputError, match=r"^contexts: expected contexts with names that differ, found two named 'a'"):
+    with pytest.raises(
+        InputError, match=r"^name: expected context names used once, found 'a' in entries \[0\] and \[1\]"
+    ):
         design.pairs([context("a"), context("a")], 1, seed=0)
 
 

@@ -11,8 +11,8 @@ from numpy.typing import ArrayLike, NDArray
 
 from avowal import _core
 from avowal.checks import as_floats, as_u64, as_u64s, as_units, check_columns
-from avowal.contexts import Context
-from avowal.design import blocks, bounds, by_attributes, differences, ranges
+from avowal.contexts import Context, arrays
+from avowal.design import blocks, by_attributes, differences, ranges
 from avowal.errors import InputError
 from avowal.rng import unit_id
 
@@ -260,7 +260,7 @@ def choose(
     for block in blocks(pairs, known):
         group = [known[place] for place in block.places]
         chosen[block.rows] = choices_arrays(
-            differences(block.pairs, *bounds(group)),
+            differences(block.pairs, *arrays(group)),
             [_weights_of(context, weights) for context in group],
             rule=_rule_at(parameters, block.places),
             seed=seed,

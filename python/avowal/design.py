@@ -11,14 +11,13 @@ from numpy.typing import ArrayLike, NDArray
 
 from avowal import _core
 from avowal.checks import as_floats, as_u64, as_units, check_columns
-from avowal.contexts import Context
+from avowal.contexts import Context, arrays, check_names
 from avowal.errors import InputError
 from avowal.rng import unit_id
 
 __all__ = [
     "Block",
     "blocks",
-    "bounds",
     "by_attributes",
     "differences",
     "pairs",
@@ -142,7 +141,7 @@ def pairs(contexts: Iterable[Context], trials: int, *, seed: int, threads: int =
     frames = []
     for places in by_attributes(known).values():
         group = [known[place] for place in places]
-        low, high = bounds(group)
+        low, high = arrays(group)
         units = np.array([unit_id(context.name) for context in group], dtype=np.uint64)
         values = pairs_arrays(low, high, count, seed=seed, units=units, threads=threads)
         frames.append(_pairs_frame(places, group, values))
@@ -233,36 +232,13 @@ def by_attributes(contexts: Sequence[Context]) -> dict[int, list[int]]:
     Raises
     ------
     InputError
-        For two contexts of one name, whose numbers would be the same, and for a context without attributes.
+        For two contexts of one name, whose numbers would be the same.
     """
+    check_names(contexts)
     groups: dict[int, list[int]] = {}
-    seen = set()
     for place, context in enumerate(contexts):
-        if context.name in seen:
-            raise InputError.at("contexts with names that differ", f"two named {context.name!r}", field="contexts")
-        if not context.attributes:
-            raise InputError.at("at least one attribute", f"none in {context.name!r}", field="contexts")
-        seen.add(context.name)
         groups.setdefault(len(context.attributes), []).append(place)
     return groups
-
-
-def bounds(contexts: Sequence[Context]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Stack the bounds of contexts that have the same number of attributes.
-
-    Parameters
-    ----------
-    contexts
-        One at least.
-
-    Returns
-    -------
-    mins, maxs : ndarray, shape (contexts, attributes)
-        In the attributes' own units.
-    """
-    low = [[attribute.min for attribute in context.attributes] for context in contexts]
-    high = [[attribute.max for attribute in context.attributes] for context in contexts]
-    return np.array(low, dtype=np.float64), np.array(high, dtype=np.float64)
 
 
 def ranges(mins: ArrayLike, maxs: ArrayLike) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
