@@ -1,5 +1,48 @@
-"""avowal tells whether a language model's account of itself is true."""
+"""avowal tells whether a language model's account of itself is true.
+
+The modules follow a study: :mod:`~avowal.contexts`, :mod:`~avowal.agents`, :mod:`~avowal.design`, :mod:`~avowal.reports`,
+:mod:`~avowal.fit`, :mod:`~avowal.bootstrap`, :mod:`~avowal.accuracy`, and :mod:`~avowal.published` for the paper's files.
+Everything is imported when it is first used.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
 
 from avowal._core import __version__
+from avowal.errors import AvowalError, InputError
 
-__all__ = ["__version__"]
+if TYPE_CHECKING:
+    from avowal import accuracy, agents, bootstrap, contexts, design, fit, published, reports, rng
+    from avowal.fit import fit_arrays
+    from avowal.published.replicate import replicate
+
+__all__ = [
+    "AvowalError",
+    "InputError",
+    "__version__",
+    "accuracy",
+    "agents",
+    "bootstrap",
+    "contexts",
+    "design",
+    "fit",
+    "fit_arrays",
+    "published",
+    "replicate",
+    "reports",
+    "rng",
+]
+
+_FUNCTIONS = {"fit_arrays": "avowal.fit", "replicate": "avowal.published.replicate"}
+
+
+def __getattr__(name: str) -> Any:
+    if name in _FUNCTIONS:
+        return getattr(import_module(_FUNCTIONS[name]), name)
+    if name in __all__:
+        return import_module(f"avowal.{name}")
+    raise AttributeError(f"module 'avowal' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return __all__

@@ -59,7 +59,7 @@ def bounds(
         spread = float(((every - every.mean()) ** 2).sum()) if len(every) else 0.0
         if spread == 0:
             return None
-        ends.append(total / np.sqrt(spread * squares))
+        ends.append(float(total / np.sqrt(spread * squares)))
     return min(ends), max(ends)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -45,8 +45,8 @@ class Companions:
     top_agreement
         Share of contexts in which the largest absolute weight and report are the same attribute's; ties: the first.
     crossed_r
-        Correlation of the same reports with the *other* model's estimated weights: privileged access shows in how far
-        an accuracy exceeds it.
+        Correlation of the same reports with the *other* model's estimated weights (averaged over several other
+        models): privileged access shows in how far an accuracy exceeds it.
     follows_pair
         Correlation of a report's absolute value with the absolute difference displayed, both centred within each
         context's attribute: how much reports follow the pair shown.
@@ -75,7 +75,7 @@ def companions(
     contexts: Iterable[Context],
     *,
     targets: pl.DataFrame | None = None,
-    other: pl.DataFrame | None = None,
+    others: Sequence[pl.DataFrame] = (),
     seed: int = 0,
 ) -> Companions:
     """Compute everything that needs no fit.
@@ -90,8 +90,8 @@ def companions(
         The contexts, for the ranges of the pairs shown.
     targets
         Target weights (a table of :data:`avowal.tables.TARGETS`), in trained contexts.
-    other
-        The other model's weights, in the same form as `weights`.
+    others
+        The other models' weights, each in the same form as `weights`.
     seed
         Of the random halves.
 
@@ -112,7 +112,7 @@ def companions(
         r_within=_mean(within(found)),
         sign_agreement=sign_agreement(found),
         top_agreement=top_agreement(found),
-        crossed_r=None if other is None or not len(valid) else _r(entries(other, valid)),
+        crossed_r=_mean_or_none([_r(entries(other, valid)) for other in others]) if len(valid) else None,
         follows_pair=follows_pair(valid, contexts),
         reliability=report_reliability(valid, seed=seed),
     )
@@ -241,6 +241,11 @@ def _r(found: Entries) -> float | None:
 def _mean(values: Iterable[float] | NDArray[np.bool_]) -> float | None:
     array = np.asarray(list(values), dtype=np.float64)
     return float(array.mean()) if len(array) else None
+
+
+def _mean_or_none(values: Sequence[float | None]) -> float | None:
+    known = [value for value in values if value is not None]
+    return _mean(known) if len(known) == len(values) else None
 
 
 def _matrix(column: pl.Series) -> Floats:

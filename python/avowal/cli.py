@@ -1,0 +1,138 @@
+"""The command line: results on standard output, progress and errors on standard error."""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from avowal import __version__
+from avowal.errors import AvowalError
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+PATIENCE = 2.0
+"""Seconds after which work that goes on shows a progress bar."""
+
+INTERRUPTED = 130
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name="avowal")
+def app() -> None:
+    """Tell whether a language model's account of itself is true."""
+
+
+@app.command()
+@click.option(
+    "--seed", type=click.IntRange(0, 2**64 - 1), default=1, show_default=True, help="Seed of everything drawn."
+)
+def demo(seed: int) -> None:
+    """Simulate a small study and analyse it: no key, no network.
+
+    Example: avowal demo --seed 7
+    """
+    from avowal.demo import demo as run
+    from avowal.demo import printed
+
+    _print(printed(run(seed=seed)))
+
+
+@app.command()
+@click.argument("folder", type=click.Path(path_type=Path), metavar="DIR")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON document instead of tables.")
+@click.option("--weights", type=click.Choice(["fitted", "published"]), default="fitted", show_default=True,
+              help="Our fits of the choices, or the authors' weights.")  # fmt: skip
+@click.option("--replies", type=click.IntRange(1), default=10, show_default=True,
+              help="Replies planned for each context and set.")  # fmt: skip
+@click.option("--level", type=click.FloatRange(0, 1, min_open=True, max_open=True), default=0.95, show_default=True,
+              help="Level of the intervals.")  # fmt: skip
+@click.option("--resamples", type=click.IntRange(2), default=10_000, show_default=True,
+              help="Replicates of the context bootstrap.")  # fmt: skip
+@click.option(
+    "--seed", type=click.IntRange(0, 2**64 - 1), default=1, show_default=True, help="Seed of everything drawn."
+)
+def replicate(
+    folder: Path, *, as_json: bool, weights: str, replies: int, level: float, resamples: int, seed: int
+) -> None:
+    """Print the paper's tables from a folder of its files, or of a rerun's.
+
+    Example: avowal replicate published --json > tables.json
+    """
+    from avowal.published.document import document
+    from avowal.published.printed import printed
+    from avowal.published.replicate import Settings
+    from avowal.published.replicate import replicate as run
+
+    settings = Settings(weights=weights, replies=replies, seed=seed, level=level, resamples=resamples)
+    with _progress("replicating") as advance:
+        result = run(str(folder), settings, progress=advance)
+    if as_json:
+        click.echo(json.dumps(document(result), indent=2, allow_nan=False, ensure_ascii=False))
+    else:
+        _print(printed(result))
+
+
+def main() -> None:
+    """Run the command line; the process ends with 0, 2 (usage or input) or 130 (interrupted)."""
+    try:
+        code = app.main(standalone_mode=False)
+    except click.ClickException as error:
+        error.show()
+        sys.exit(error.exit_code)
+    except (KeyboardInterrupt, click.Abort):
+        click.echo("avowal: interrupted", err=True)
+        sys.exit(INTERRUPTED)
+    except AvowalError as error:
+        click.echo(f"avowal: {error}", err=True)
+        sys.exit(2)
+    except BrokenPipeError:
+        # Whoever read the output has gone; what is left of it has nowhere to go either.
+        sys.stderr.close()
+        sys.exit(1)
+    sys.exit(code if isinstance(code, int) else 0)
+
+
+def _console() -> Console:
+    from rich.console import Console
+
+    console = Console(highlight=False, soft_wrap=False)
+    return console if console.is_terminal else Console(highlight=False, width=120)
+
+
+def _print(parts: Iterator[object]) -> None:
+    console = _console()
+    for part in parts:
+        console.print(part, markup=False)
+
+
+@contextmanager
+def _progress(what: str) -> Iterator[Callable[[int, int], None]]:
+    """Show a progress bar on standard error once the work has taken two seconds, if that is a terminal."""
+    from rich.console import Console
+    from rich.progress import Progress
+
+    bar = Progress(console=Console(stderr=True), transient=True)
+    task = bar.add_task(what, total=None)
+    started = time.monotonic()
+    running = False
+
+    def advance(done: int, steps: int) -> None:
+        nonlocal running
+        bar.update(task, completed=done, total=steps)
+        if not running and bar.console.is_terminal and time.monotonic() - started > PATIENCE:
+            bar.start()
+            running = True
+
+    try:
+        yield advance
+    finally:
+        if running:
+            bar.stop()

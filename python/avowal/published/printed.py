@@ -1,0 +1,235 @@
+"""A replication on the terminal: the paper's tables, and what stands beside them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from avowal.accuracy import Gain, ends
+from avowal.published.replicate import GAINS, GroupResult, ModelResult, Replication, SetResult
+from avowal.text import NONE, estimate, interval, number, percent, table
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+PAPERS_CHANGE = 0.06
+"""The paper (Appendix D): without the ±100 entries no correlation changed by more than this."""
+
+LABELS = {
+    "off_the_shelf": "off the shelf",
+    "weight_trained": "weight-trained",
+    "introspection_trained": "introspection-trained",
+    "native_before": "native before",
+    "native_after": "native after",
+}
+"""Short names of the sets; introspection-trained models are asked about held-out contexts."""
+
+FOLDS = {"introspection_first": "trained on the first half", "introspection_last": "trained on the last half"}
+
+Row = list[str]
+
+
+def printed(result: Replication) -> Iterator[Table | str]:
+    """Lay a replication out as tables and lines of text.
+
+    Parameters
+    ----------
+    result
+        The replication.
+
+    Yields
+    ------
+    rich.table.Table or str
+        In reading order.
+    """
+    ours = result.settings.weights == "fitted"
+    which = "our fits of the choices" if ours else "the authors' published weights"
+    yield f"{result.folder}: weights from {which}, {result.settings.level:.0%} intervals\n"
+    for model in result.models:
+        yield _choices(model)
+    for model in result.models:
+        yield _accuracies(model)
+    for warning in result.warnings:
+        yield f"warning: {warning}"
+    yield _reading(result)
+    for built in (_gains(result), _folds(result), _differences(result)):
+        if built is not None:
+            yield built
+    yield from _notes(result)
+
+
+def _choices(model: ModelResult) -> Table:
+    cells = {
+        "learned": [number(model.learned_vs_target), percent(model.agreement)],
+        "native": [NONE, NONE],
+    }
+    columns = [cells[group] + _group_cells(found) for group, found in model.groups.items()]
+    rows = [
+        "r with target weights",
+        "agreement with targets",
+        "predicted, with intercept",
+        "predicted, slopes alone",
+        "predicted, cross-validated",
+        "contexts with an A/B bias",
+        "contexts separated",
+        "split-half reliability",
+        "valid choices",
+    ]
+    headers = ["trained" if group == "learned" else "native" for group in model.groups]
+    return table(f"{model.name}: choices", ["contexts", *headers], _across(rows, columns))
+
+
+def _across(labels: Row, columns: list[Row]) -> list[Row]:
+    return [[label, *cells] for label, *cells in zip(labels, *columns, strict=True)]
+
+
+def _group_cells(found: GroupResult) -> Row:
+    fits = found.fit_accuracy
+    shares = [percent(fits.with_intercept), percent(fits.slopes_only), percent(fits.cross_validated)]
+    if found.fit is None:
+        return [*shares, *[NONE] * 4]
+    statuses, account = found.fit.agents["status"].to_list(), found.fit.account
+    return [
+        *shares,
+        f"{found.biased} of {len(statuses)}",
+        f"{statuses.count('separated')} of {len(statuses)}",
+        number(found.reliability),
+        f"{account.valid} of {account.planned}",
+    ]
+
+
+def _accuracies(model: ModelResult) -> Table:
+    columns = [_set_cells(found) for found in model.sets.values()]
+    rows = [
+        "slope (the paper's)",
+        "r [by context]",
+        "  context bootstrap",
+        "contexts",
+        "replies",
+        "other model's weights",
+        "target weights",
+        "noise ceiling",
+        "r / ceiling",
+        "reports' reliability",
+        "follows the pair",
+        "bounds with lost replies",
+        "without ±100",
+        "without odd replies",
+        "  beyond ±100",
+        "  all zero",
+        "rescaled per context",
+        "within contexts",
+        "same sign",
+        "same top attribute",
+    ]
+    headers = [LABELS[name] for name in model.sets]
+    return table(f"{model.name}: accuracy of reports", ["reports", *headers], _across(rows, columns))
+
+
+def _set_cells(found: SetResult) -> Row:
+    accuracy, beside, boot = found.accuracy, found.beside, found.bootstrap
+    drawn = None
+    if boot is not None and boot.percentile.low is not None and boot.percentile.high is not None:
+        drawn = (boot.percentile.low, boot.percentile.high)
+    return [
+        estimate(accuracy.slope.estimate, accuracy.interval),
+        estimate(accuracy.r, accuracy.cluster_interval),
+        interval(drawn),
+        f"{accuracy.contexts} of {accuracy.context_account.planned}",
+        f"{accuracy.replies.valid} of {accuracy.replies.planned}",
+        number(beside.crossed_r),
+        number(beside.r_target),
+        number(found.ceiling),
+        number(found.corrected),
+        number(beside.reliability),
+        number(beside.follows_pair),
+        interval(found.bounds),
+        number(beside.r_without_extremes),
+        number(beside.r_in_range),
+        str(beside.out_of_range),
+        str(beside.all_zero),
+        number(beside.r_rescaled),
+        number(beside.r_within),
+        percent(beside.sign_agreement),
+        percent(beside.top_agreement),
+    ]
+
+
+def _reading(result: Replication) -> str:
+    pairs = [
+        (found.accuracy.r, found.beside.r_without_extremes) for model in result.models for found in model.sets.values()
+    ]
+    changes = [abs(r - without) for r, without in pairs if r is not None and without is not None]
+    beyond = sum(change > PAPERS_CHANGE for change in changes)
+    return (
+        "The slope is of standardised weights on standardised reports, with the interval of that regression; the "
+        "interval by context deletes one context at a time. The context bootstrap covers less than it says. "
+        "Introspection-trained models are asked about held-out contexts only. Odd replies (beyond ±100, or all zero) "
+        "stay in r, as the authors kept them. Without the entries whose weight rounds to ±100, "
+        f"{beyond} of {len(changes)} correlations change by more than {number(PAPERS_CHANGE)}; the paper reports none.\n"
+    )
+
+
+def _gains(result: Replication) -> Table | None:
+    rows = []
+    for name in GAINS:
+        if name in result.gains:
+            gain, by_model = result.gains[name]
+            named = [*by_model.items(), *([("mean of the models", gain)] if len(by_model) > 1 else [])]
+            rows += [_gain_row(name, label, each) for label, each in named]
+    return (
+        table(
+            "Effect of introspection training",
+            ["weights", "model", "slope gain (the paper's)", "r gain [by context]", "common contexts"],
+            rows,
+        )
+        if rows
+        else None
+    )
+
+
+def _gain_row(name: str, label: str, gain: Gain) -> Row:
+    return [
+        name,
+        label,
+        estimate(gain.contrast.estimate, ends(gain.contrast)),
+        estimate(gain.cluster.estimate, ends(gain.cluster)),
+        str(gain.common_contexts),
+    ]
+
+
+def _folds(result: Replication) -> Table | None:
+    rows = [
+        [
+            FOLDS[fold],
+            model.name,
+            estimate(accuracy.slope.estimate, accuracy.interval),
+            estimate(accuracy.r, accuracy.cluster_interval),
+            f"{accuracy.contexts} of {accuracy.context_account.planned}",
+        ]
+        for model in result.models
+        for found in model.sets.values()
+        for fold, accuracy in found.folds.items()
+    ]
+    columns = ["fold", "model", "slope (the paper's)", "r [by context]", "contexts"]
+    return table("Each fold by itself", columns, rows) if rows else None
+
+
+def _differences(result: Replication) -> Table | None:
+    rows = [
+        [LABELS[name], f"{one} - {other}", estimate(found.estimate, ends(found)), str(common)]
+        for name, pairs in result.differences.items()
+        for one, other, found, common in pairs
+    ]
+    columns = ["reports", "models", "difference of r [by context]", "common contexts"]
+    return table("Differences between models", columns, rows) if rows else None
+
+
+def _notes(result: Replication) -> Iterator[str]:
+    for name, account in result.replies.items():
+        if account.planned:
+            lost = percent(account.share_lost, 2)
+            yield f"{name}: {account.valid} of {account.planned} replies valid, {account.lost} lost ({lost})"
+    for model in result.models:
+        for what, reason in model.missing.items():
+            yield f"not computed for {model.name}: {what.replace('_', ' ')}: {reason}"
