@@ -270,8 +270,8 @@ def context_bootstrap(
     Returns
     -------
     ContextBootstrap
-        Both intervals. With 100 contexts of 5 attributes they cover somewhat less than they say; `jackknife` is the
-        interval to rely on.
+        Both intervals. With 100 contexts of 5 attributes and an accuracy of .75 they cover .93 where they say .95;
+        `jackknife` covers .947 there (tests/slow/test_coverage.py).
 
     Raises
     ------

@@ -142,3 +142,52 @@ impl Clusters {
             .collect()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    type Row = (f64, f64, i64, i64);
+
+    fn clusters(rows: &[Row]) -> Clusters {
+        let column = |f: fn(&Row) -> f64| rows.iter().map(f).collect::<Vec<_>>();
+        let labels = |f: fn(&Row) -> i64| rows.iter().map(f).collect::<Vec<_>>();
+        Clusters::new(&Entries {
+            weights: &column(|r| r.0),
+            reports: &column(|r| r.1),
+            contexts: &labels(|r| r.2),
+            groups: &labels(|r| r.3),
+        })
+        .expect("valid")
+    }
+
+    fn same(a: Outcome<f64>, b: Outcome<f64>) -> bool {
+        match (a, b) {
+            (Ok(a), Ok(b)) => (a - b).abs() < 1e-9,
+            (a, b) => a == b,
+        }
+    }
+
+    proptest! {
+        // Whole numbers make equal values, and with them every kind of undefined correlation, common.
+        #[test]
+        fn contexts_left_out_or_repeated_are_as_in_the_data(
+            rows in prop::collection::vec(
+                ((-3i32..4).prop_map(f64::from), (-3i32..4).prop_map(f64::from), 0i64..5, 0i64..2), 1..30)
+        ) {
+            let all = clusters(&rows);
+            for (id, found) in all.ids().iter().zip(all.without_each()) {
+                let rest: Vec<Row> = rows.iter().filter(|r| r.2 != *id).copied().collect();
+                prop_assert!(same(found, clusters(&rest).correlation()));
+            }
+            let copies: Vec<u32> = (0..all.contexts()).map(|i| [2, 0, 1][i % 3]).collect();
+            let repeated: Vec<Row> = rows.iter().flat_map(|r| {
+                let place = all.ids().partition_point(|id| *id < r.2);
+                vec![*r; copies[place] as usize]
+            }).collect();
+            prop_assert!(same(all.resampled(&copies, &mut Vec::new()), clusters(&repeated).correlation()));
+        }
+    }
+}
