@@ -166,7 +166,8 @@ def _reading(result: Replication) -> str:
         "interval by context deletes one context at a time. The context bootstrap covers less than it says. "
         "Introspection-trained models are asked about held-out contexts only. Odd replies (beyond ±100, or all zero) "
         "stay in r, as the authors kept them. Without the entries whose weight rounds to ±100, "
-        f"{beyond} of {len(changes)} correlations change by more than {number(PAPERS_CHANGE)}; the paper reports none.\n"
+        f"{beyond} of {len(changes)} correlations change by more than {number(PAPERS_CHANGE)}; "
+        "the paper reports none.\n"
     )
 
 
