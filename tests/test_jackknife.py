@@ -58,10 +58,12 @@ def test_interval_is_the_formula(seed: int, groups: int, level: float) -> None:
     zs = np.arctanh(brute_force(entries, np.arange(10)).astype(float))
     se = np.sqrt(0.9 * np.sum((zs - zs.mean()) ** 2))
     z = np.arctanh(pearson(entries.weights, entries.reports, groups=entries.groups).r)
+    corrected = 10 * z - 9 * zs.mean()
+    df = min(9, 2 / (stats.kurtosis(zs) / 10 + 2 / 9))
     found = jackknife([entries], level=level).cells[0]
-    assert (found.z, found.z_se, found.df) == pytest.approx((z, se, 9), rel=1e-8)
-    ends = np.tanh(z + np.array([-1, 1]) * se * stats.t.ppf((1 + level) / 2, 9))
-    assert (found.low, found.high) == pytest.approx(ends, rel=1e-8, abs=1e-10)
+    assert (found.z, found.z_se, found.df) == pytest.approx((corrected, se, df), rel=1e-6, abs=1e-9)
+    ends = np.tanh(corrected + np.array([-1, 1]) * se * stats.t.ppf((1 + level) / 2, df))
+    assert (found.low, found.high) == pytest.approx(ends, rel=1e-6, abs=1e-8)
 
 
 def paired(seed: int) -> list[Cell]:
@@ -92,13 +94,14 @@ def test_combination_is_zous(seed: int, coefficients: tuple[float, ...]) -> None
     parts = jackknife(cells)
     a = np.array(coefficients)
     r, low, high, z, se = (np.array([getattr(c, f) for c in parts.cells]) for f in ("r", "low", "high", "z", "z_se"))
-    estimate = a @ r
-    down = a * np.where(a > 0, r - low, high - r)
-    up = a * np.where(a > 0, high - r, r - low)
+    middle = np.tanh(z)
+    centre = a @ middle
+    down = a * np.where(a > 0, middle - low, high - middle)
+    up = a * np.where(a > 0, high - middle, middle - low)
     found = combination(cells, coefficients)
-    assert found.estimate == pytest.approx(estimate, abs=1e-12)
-    assert found.low == pytest.approx(estimate - np.sqrt(max(0, down @ parts.dependence @ down)), abs=1e-8)
-    assert found.high == pytest.approx(estimate + np.sqrt(max(0, up @ parts.dependence @ up)), abs=1e-8)
+    assert found.estimate == pytest.approx(a @ r, abs=1e-12)
+    assert found.low == pytest.approx(centre - np.sqrt(max(0, down @ parts.dependence @ down)), abs=1e-8)
+    assert found.high == pytest.approx(centre + np.sqrt(max(0, up @ parts.dependence @ up)), abs=1e-8)
     assert found.z == pytest.approx(a @ z, abs=1e-12)
     assert found.z_se == pytest.approx(np.sqrt(max(0, (a * se) @ parts.dependence @ (a * se))), abs=1e-8)
     reach = found.z_se * stats.t.ppf(0.975, found.df)
@@ -110,10 +113,12 @@ def test_zous_two_correlations() -> None:
     cells = paired(8)[:2]
     parts, found = jackknife(cells), combination(cells, [-1, 1])
     (one, two), c = parts.cells, parts.dependence[0, 1]
-    lower, upper = two.r - two.low, one.high - one.r
-    assert found.low == pytest.approx(two.r - one.r - np.sqrt(lower**2 + upper**2 - 2 * c * lower * upper), abs=1e-12)
-    lower, upper = one.r - one.low, two.high - two.r
-    assert found.high == pytest.approx(two.r - one.r + np.sqrt(lower**2 + upper**2 - 2 * c * lower * upper), abs=1e-12)
+    from_one, from_two = np.tanh(one.z), np.tanh(two.z)
+    gain = from_two - from_one
+    lower, upper = from_two - two.low, one.high - from_one
+    assert found.low == pytest.approx(gain - np.sqrt(lower**2 + upper**2 - 2 * c * lower * upper), abs=1e-12)
+    lower, upper = from_one - one.low, two.high - from_two
+    assert found.high == pytest.approx(gain + np.sqrt(lower**2 + upper**2 - 2 * c * lower * upper), abs=1e-12)
 
 
 def test_single_cell_combination_is_its_own_interval() -> None:

@@ -62,9 +62,9 @@ class CellInterval:
     low, high
         Ends of the interval on the scale of r; None where `status` is not "ok", as are `z`, `z_se` and `df`.
     z, z_se
-        Fisher's z and its jackknife standard error.
+        Fisher's z, corrected for bias (not atanh r), and its jackknife standard error.
     df
-        Degrees of freedom: contexts less one.
+        Satterthwaite's degrees of freedom: at most contexts less one.
     entries, contexts
         Number of entries, and of distinct contexts.
     status
@@ -118,7 +118,7 @@ class Combination:
     z_low, z_high
         Ends of the t interval on the z scale.
     df
-        Degrees of freedom on the z scale: contexts of the smallest cell, less one.
+        Degrees of freedom on the z scale: the fewest of the cells.
     level
         Level of both intervals.
     status
@@ -177,7 +177,7 @@ def jackknife(cells: Sequence[Cell], *, level: float = 0.95) -> Jackknife:
     cells
         The correlations; contexts that they share carry the dependence between them.
     level
-        Level of the intervals: tanh(z +- t se) with contexts - 1 degrees of freedom.
+        Level of the intervals: tanh(z ± t se).
 
     Returns
     -------
@@ -188,6 +188,13 @@ def jackknife(cells: Sequence[Cell], *, level: float = 0.95) -> Jackknife:
     ------
     InputError
         If lengths within a cell differ, numbers are not finite, or `level` is not between 0 and 1.
+
+    Notes
+    -----
+    With n contexts and z(i) the value without context i: z = n z(r) - (n - 1) mean z(i), corrected for bias;
+    se^2 = (n - 1) / n sum (z(i) - mean)^2; and Satterthwaite's degrees of freedom of se from the kurtosis k of the z(i),
+    2 / ((k - 3) / n + 2 / (n - 1)), at most n - 1. Without both corrections the interval covers less than it says where
+    some contexts weigh much more than others.
     """
     found, dependence = _core.jackknife(*_stacked(cells), level)
     intervals = []

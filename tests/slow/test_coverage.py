@@ -90,15 +90,15 @@ def test_bootstrap_of_contexts_covers_less_than_the_jackknife() -> None:
         ours.append(interval.low <= r <= interval.high)
     shares = [np.mean(hits) for hits in (percentile, bca, ours)]
     print("bootstrap covers {:.4f} (percentile), {:.4f} (BCa); jackknife {:.4f}".format(*shares))
-    assert 0.91 <= min(shares[:2])
+    assert min(shares[:2]) >= 0.91
     assert max(shares[:2]) < shares[2]
 
 
-def test_wild_scales_and_high_accuracy_are_the_limit() -> None:
-    """Scales of spread .5, beyond the authors' reports, cost an accuracy of .75 about four points of coverage."""
+def test_wild_scales_and_high_accuracy_cost_little() -> None:
+    """Scales of spread .5 are beyond the authors' reports; uncorrected, the jackknife would cover .906 here."""
     (r,) = truth([0.935], 0.5)
     assert r == pytest.approx(0.75, abs=0.005)
     intervals = [jackknife(cells).cells[0] for cells in studies([0.935], STUDIES // 2, spread=0.5)]
     covered = np.mean([i.low <= r <= i.high for i in intervals])
     print(f"accuracy {r:.3f}, scales of spread .5: jackknife covers {covered:.4f}")
-    assert 0.89 <= covered <= 0.93
+    assert 0.92 <= covered <= 0.96

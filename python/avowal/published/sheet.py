@@ -133,8 +133,10 @@ def read_sheet(path: str | Path, *, may_be_empty: bool = False) -> Sheet:
         if column in header[:position]:
             raise InputError.at("each column once in the header", "it twice", file=path, line=1, field=column)
     frame = _columns(text)
-    # polars fills a short row up with nulls and gives up on stray quotes: what the csv module makes of the file counts.
-    if frame is None or frame.columns != header or any(frame.null_count().row(0)):
+    # polars fills a short row up with nulls, drops an empty field too many and gives up on stray quotes: wherever it
+    # could, what the csv module makes of the file counts.
+    even = '"' not in text and text.count(",") == (len(header) - 1) * (text.count("\n") + 1)
+    if frame is None or not even or frame.columns != header or any(frame.null_count().row(0)):
         rows = _checked_rows(path, text, len(header))
         frame = pl.DataFrame(rows, schema=dict.fromkeys(header, pl.String()), orient="row")
     return Sheet(path, text, frame)

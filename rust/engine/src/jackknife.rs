@@ -21,14 +21,18 @@ fn fisher(r: f64) -> Outcome<f64> {
     }
 }
 
-/// A correlation on Fisher's z scale with its jackknife standard error.
+/// A correlation on Fisher's z scale, corrected for the jackknife's estimate of bias, with its standard error.
+///
+/// Contexts whose reports spread more than others' weigh more in r, which leaves z biased and its standard error less
+/// certain than `n - 1` contexts would suggest. Hence both corrections; without them the interval of a correlation of
+/// .75 covers .906 at a nominal .95 where the scales of reports have a log standard deviation of .5.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Fisher {
-    /// The inverse hyperbolic tangent of r.
+    /// `n z(r) - (n - 1) mean z(r without one context)` (Quenouille 1956).
     pub z: f64,
     /// Its standard error.
     pub se: f64,
-    /// The number of contexts less one.
+    /// Satterthwaite's degrees of freedom of `se`, from the kurtosis of the deletions; at most `n - 1`.
     pub df: f64,
 }
 
@@ -116,11 +120,26 @@ fn deletions(clusters: &Clusters, z: f64) -> Outcome<(Fisher, Influence)> {
         .collect();
     let squares: f64 = influence.iter().map(|(_, d)| d * d).sum();
     let fisher = Fisher {
-        z,
+        z: n * z - (n - 1.0) * mean,
         se: ((n - 1.0) / n * squares).sqrt(),
-        df: n - 1.0,
+        df: satterthwaite(&influence),
     };
     Ok((fisher, influence))
+}
+
+/// Degrees of freedom of a variance from `n` values of kurtosis `k`: `2 / ((k - 3) / n + 2 / (n - 1))`, at most `n - 1`.
+fn satterthwaite(influence: &Influence) -> f64 {
+    let n = influence.len() as f64;
+    let (squares, fourths) = influence
+        .iter()
+        .fold((0.0, 0.0), |(s, f), (_, d)| (s + d * d, f + d.powi(4)));
+    let relative_variance = (n * fourths / (squares * squares) - 3.0) / n + 2.0 / (n - 1.0);
+    // Equal deletions have no kurtosis; tails lighter than a normal's promise nothing.
+    if relative_variance > 0.0 {
+        (2.0 / relative_variance).min(n - 1.0)
+    } else {
+        n - 1.0
+    }
 }
 
 /// The cosine of two influences over their common contexts; zero where one does not vary.
@@ -170,7 +189,7 @@ pub struct CombinationInterval {
     pub z_low: f64,
     /// Upper end for the combination of z.
     pub z_high: f64,
-    /// Degrees of freedom on the z scale: those of the cell with the fewest contexts.
+    /// Degrees of freedom on the z scale: the fewest of the cells.
     pub df: f64,
 }
 
@@ -192,18 +211,18 @@ impl Jackknife {
     }
 
     fn combined(&self, used: &[usize], coefficients: &[f64], level: f64) -> Outcome<CombinationInterval> {
-        let (mut estimate, mut z, mut df) = (0.0, 0.0, f64::INFINITY);
+        let (mut centre, mut z, mut df) = (0.0, 0.0, f64::INFINITY);
         let (mut down, mut up, mut spread) = (Vec::new(), Vec::new(), Vec::new());
         for &i in used {
-            let (a, r, fisher) = (coefficients[i], self.cells[i].r?, self.cells[i].fisher?);
-            let (low, high) = fisher.interval(level);
+            let (a, fisher) = (coefficients[i], self.cells[i].fisher?);
+            let (r, (low, high)) = (fisher.z.tanh(), fisher.interval(level));
             // The end that lowers the combination is the lower one for a positive coefficient, else the upper one.
             let (toward, away) = if a > 0.0 {
                 (r - low, high - r)
             } else {
                 (high - r, r - low)
             };
-            estimate += a * r;
+            centre += a * r;
             z += a * fisher.z;
             df = fisher.df.min(df);
             down.push(a * toward);
@@ -213,8 +232,8 @@ impl Jackknife {
         let z_se = self.length(used, &spread);
         let half = z_se * t_reach(level, df);
         Ok(CombinationInterval {
-            low: estimate - self.length(used, &down),
-            high: estimate + self.length(used, &up),
+            low: centre - self.length(used, &down),
+            high: centre + self.length(used, &up),
             z,
             z_se,
             z_low: z - half,
