@@ -192,7 +192,7 @@ def jackknife(cells: Sequence[Cell], *, level: float = 0.95) -> Jackknife:
     Notes
     -----
     With n contexts and z(i) the value without context i: z = n z(r) - (n - 1) mean z(i), corrected for bias;
-    se^2 = (n - 1) / n sum (z(i) - mean)^2; and Satterthwaite's degrees of freedom of se from the kurtosis k of the z(i),
+    se^2 = (n - 1) / n sum (z(i) - mean)^2; and Satterthwaite's degrees of freedom of se from the kurtosis k of z(i),
     2 / ((k - 3) / n + 2 / (n - 1)), at most n - 1. Without both corrections the interval covers less than it says where
     some contexts weigh much more than others.
     """
