@@ -124,10 +124,19 @@ def test_links_lead_somewhere(page: Path) -> None:
 
 
 def public() -> list[Callable[..., object]]:
-    return [item for item in (getattr(avowal, name) for name in avowal.__all__) if callable(item)]
+    """Return the functions and classes that the package and its public modules offer."""
+    found: list[object] = []
+    for item in (getattr(avowal, name) for name in avowal.__all__):
+        if inspect.ismodule(item):
+            own = [name for name, value in vars(item).items() if getattr(value, "__module__", "") == item.__name__]
+            names = getattr(item, "__all__", [name for name in own if not name.startswith("_")])
+            found += [getattr(item, name) for name in names]
+        else:
+            found.append(item)
+    return [item for item in found if inspect.isfunction(item) or inspect.isclass(item)]
 
 
-@pytest.mark.parametrize("item", public(), ids=lambda item: item.__name__)
+@pytest.mark.parametrize("item", public(), ids=lambda item: f"{item.__module__}.{item.__qualname__}")
 def test_public_name_is_described(item: Callable[..., object]) -> None:
     """A function's parameters and result have their sections, and so has every field of a dataclass."""
     wanted = {"GL08"}
