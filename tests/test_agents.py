@@ -10,14 +10,15 @@ from typing import Any
 import numpy as np
 import polars as pl
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
+
 from avowal import agents, design
 from avowal.agents import Deterministic, Logistic
 from avowal.contexts import Attribute, Context, arrays
 from avowal.errors import InputError
 from avowal.rng import Purpose, uniforms, unit_id
-from hypothesis import given
-from hypothesis import strategies as st
-from hypothesis.extra import numpy as hnp
 
 u64 = st.integers(0, 2**64 - 1)
 shares = st.floats(-1, 1, allow_subnormal=False)

@@ -9,11 +9,12 @@ from pathlib import Path
 import jsonschema
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
 from avowal import contexts
 from avowal.contexts import Attribute, Context
 from avowal.errors import InputError
-from hypothesis import given
-from hypothesis import strategies as st
 
 TEXT = st.text(st.characters(exclude_categories=["Cs"]), min_size=1).filter(str.strip)
 NUMBER = st.floats(allow_nan=False, allow_infinity=False, width=32)

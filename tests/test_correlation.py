@@ -5,10 +5,11 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import statsmodels.api as sm
-from avowal.correlation import pearson, slope, slope_contrast
-from avowal.errors import InputError
 from hypothesis import given
 from hypothesis import strategies as st
+
+from avowal.correlation import pearson, slope, slope_contrast
+from avowal.errors import InputError
 
 seeds = st.integers(0, 2**32 - 1)
 

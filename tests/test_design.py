@@ -8,12 +8,13 @@ from typing import Any
 import numpy as np
 import polars as pl
 import pytest
+from hypothesis import assume, example, given
+from hypothesis import strategies as st
+
 from avowal import _core, design
 from avowal.contexts import Attribute, Context, arrays
 from avowal.errors import InputError
 from avowal.rng import Purpose, uniforms, unit_id
-from hypothesis import assume, example, given
-from hypothesis import strategies as st
 
 finite = st.floats(allow_nan=False, allow_infinity=False)
 seeds = st.integers(0, 2**64 - 1)

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from avowal import _core
-from avowal.errors import InputError
-from avowal.intervals import bca, hdi, percentile
 from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
+
+from avowal import _core
+from avowal.errors import InputError
+from avowal.intervals import bca, hdi, percentile
 
 draw_lists = st.lists(st.floats(-1e6, 1e6), min_size=1, max_size=60)
 levels = st.sampled_from([0.01, 0.5, 0.8, 0.89, 0.95, 0.99])

@@ -6,13 +6,14 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy import stats
+
 from avowal.correlation import pearson
 from avowal.errors import InputError
 from avowal.intervals import bca, percentile
 from avowal.jackknife import Cell, combination, context_bootstrap, jackknife, without_each
-from hypothesis import given, settings
-from hypothesis import strategies as st
-from scipy import stats
 
 seeds = st.integers(0, 2**32 - 1)
 

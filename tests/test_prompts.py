@@ -5,11 +5,12 @@ import re
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
 from avowal.contexts import Attribute, Context, load
 from avowal.errors import InputError
 from avowal.prompts import decision_messages, report_messages
-from hypothesis import given
-from hypothesis import strategies as st
 
 VALUE = re.compile(r": (-?[\d.]+)")
 

@@ -7,6 +7,9 @@ import shutil
 
 import polars as pl
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
 from avowal import published as authors
 from avowal import tables
 from avowal.contexts import Attribute, Context, load
@@ -14,8 +17,6 @@ from avowal.errors import InputError
 from avowal.published import Recipe
 from avowal.published.rebuild import read_roles
 from avowal.published.sheet import read_sheet
-from hypothesis import given
-from hypothesis import strategies as st
 
 GPT, MINI = "gpt-4o-2024-08-06", "gpt-4o-mini-2024-07-18"
 REBUILT = [

@@ -11,11 +11,12 @@ from collections.abc import Iterator
 
 import numpy as np
 import pytest
-from avowal.errors import InputError
-from avowal.rng import Purpose, normals, uniforms, unit_id
 from hypothesis import given
 from hypothesis import strategies as st
 from scipy import special, stats
+
+from avowal.errors import InputError
+from avowal.rng import Purpose, normals, uniforms, unit_id
 
 MASK = 2**32 - 1
 u64 = st.integers(0, 2**64 - 1)

@@ -3,7 +3,35 @@ from typing import TypedDict
 import numpy as np
 from numpy.typing import NDArray
 
-__all__: list[str]
+__all__ = [
+    "__version__",
+    "bca_interval",
+    "choices",
+    "combination",
+    "context_bootstrap",
+    "cross_validate",
+    "decimals",
+    "differences",
+    "draw_pairs",
+    "draw_targets",
+    "fit_agents",
+    "hdi",
+    "jackknife",
+    "laplace_draws",
+    "normal_quantile",
+    "normals",
+    "pearson",
+    "percentile_interval",
+    "quantile",
+    "round_decimals",
+    "slope_contrast",
+    "standardised_slope",
+    "t_quantile",
+    "trial_bootstrap",
+    "uniforms",
+    "utilities",
+    "without_each",
+]
 __version__: str
 
 class _Fits(TypedDict):

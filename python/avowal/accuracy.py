@@ -158,7 +158,18 @@ class Gain:
 
 
 def ends(interval: Slope | SlopeContrast | Combination) -> Ends | None:
-    """Return both ends of an interval, or None where it has none."""
+    """Return both ends of an interval, or None where it has none.
+
+    Parameters
+    ----------
+    interval
+        Anything with the fields `low` and `high`.
+
+    Returns
+    -------
+    tuple of float, or None
+        Low and high end.
+    """
     return None if interval.low is None or interval.high is None else (interval.low, interval.high)
 
 
@@ -240,7 +251,18 @@ def entries(weights: pl.DataFrame, reports: pl.DataFrame) -> Entries:
 
 
 def standardise(values: Floats, groups: NDArray[np.str_]) -> Floats:
-    """Centre and scale within each group (n - 1 in the standard deviation); NaN for a group without variation."""
+    """Centre and scale within each group, with n - 1 in the standard deviation.
+
+    Parameters
+    ----------
+    values, groups
+        Shape (entries,) each.
+
+    Returns
+    -------
+    ndarray of float
+        Shape (entries,); NaN for a group without variation.
+    """
     out = np.empty_like(values)
     for group in np.unique(groups):
         member = groups == group

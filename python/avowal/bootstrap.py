@@ -258,7 +258,18 @@ def laplace_draws(
 
 
 def agent_units(trials: Trials) -> NDArray[np.uint64]:
-    """Return the streams' ids of agents: a hash of model and context, so that neither order nor company matters."""
+    """Return the streams' ids of agents: a hash of model and context, so that neither order nor company matters.
+
+    Parameters
+    ----------
+    trials
+        Valid choices, as from :func:`avowal.trials.from_choices`.
+
+    Returns
+    -------
+    ndarray of uint64
+        Shape (agents,).
+    """
     return np.array([unit_id(f"{model}\n{context}") for model, context in trials.keys], dtype=np.uint64)
 
 

@@ -12,6 +12,7 @@ from collections.abc import Sequence
 
 import numpy as np
 import pytest
+
 from avowal.jackknife import Cell, combination, context_bootstrap, jackknife
 
 pytestmark = pytest.mark.slow

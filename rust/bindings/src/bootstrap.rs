@@ -1,7 +1,7 @@
 //! The trial bootstrap and Laplace draws: `avowal._core.trial_bootstrap`, `avowal._core.laplace_draws`.
 
 use avowal_engine::bootstrap::{self, Method, Settings, Statistic};
-use avowal_engine::correlation::status;
+use avowal_engine::outcome::status;
 use avowal_engine::{Error, laplace};
 use numpy::{IntoPyArray, PyArray1, PyReadonlyArray1, PyReadonlyArray2};
 use pyo3::prelude::*;

@@ -2,8 +2,9 @@
 
 use avowal_engine::clusters::{Clusters, Entries};
 use avowal_engine::context_bootstrap::{self as bootstrap, Resampling};
-use avowal_engine::correlation::{self as engine, Outcome, Regression, status};
+use avowal_engine::correlation::{self as engine, Regression};
 use avowal_engine::intervals::Ends;
+use avowal_engine::outcome::{Outcome, status};
 use numpy::{IntoPyArray, PyArray1, PyReadonlyArray1};
 use pyo3::prelude::*;
 

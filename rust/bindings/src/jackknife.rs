@@ -1,8 +1,8 @@
 //! The delete-one-context jackknife of correlations, as functions of arrays; cells lie behind each other.
 
 use avowal_engine::clusters::{Clusters, Entries};
-use avowal_engine::correlation::status;
 use avowal_engine::jackknife::{self as engine, Cell};
+use avowal_engine::outcome::status;
 use avowal_engine::{Error, Result};
 use numpy::{IntoPyArray, PyArray1, PyReadonlyArray1};
 use pyo3::prelude::*;

@@ -5,10 +5,10 @@
 //! a separated one) is counted and left out; intervals are then conditional on existence, which the counts show.
 
 use crate::batch::Batch;
-use crate::correlation::{Outcome, Undefined};
 use crate::error::{Error, Result, check_len};
 use crate::intervals::{Ascending, Ends, check_level};
 use crate::logit::{Model, Trials, scale};
+use crate::outcome::{Outcome, Undefined};
 use crate::parallel::{Interrupt, map_units};
 use crate::rng::{Purpose, Stream};
 

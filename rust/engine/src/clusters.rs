@@ -1,7 +1,8 @@
 //! A correlation as a function of its contexts: what it is without one of them, or with each of them several times.
 
-use crate::correlation::{Moments, Outcome, check_pairs, pooled_r, unit};
+use crate::correlation::{Moments, check_pairs, pooled_r, unit};
 use crate::error::{Result, check_len};
+use crate::outcome::Outcome;
 
 /// One correlation's entries: attributes of contexts, flat and in any order.
 #[derive(Debug, Clone, Copy)]

@@ -4,9 +4,10 @@
 //! intervals are known to be too short (.93 for .95); the jackknife on Fisher's z is the interval to rely on.
 
 use crate::clusters::Clusters;
-use crate::correlation::{Moments, Outcome, Undefined};
+use crate::correlation::Moments;
 use crate::error::{Error, Result};
 use crate::intervals::{Ascending, Ends, check_level};
+use crate::outcome::{Outcome, Undefined};
 use crate::parallel::{Interrupt, map_units};
 use crate::rng::{Purpose, Stream};
 

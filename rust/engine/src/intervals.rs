@@ -3,8 +3,8 @@
 use statrs::distribution::{Continuous, ContinuousCDF, Normal, StudentsT};
 use statrs::function::beta::beta_reg;
 
-use crate::correlation::{Outcome, Undefined};
 use crate::error::{Error, Result, check_finite};
+use crate::outcome::{Outcome, Undefined};
 
 /// Lower and upper end.
 pub type Ends = (f64, f64);

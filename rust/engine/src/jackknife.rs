@@ -6,9 +6,9 @@
 //! Methods 12, 399-413).
 
 use crate::clusters::{Clusters, Entries};
-use crate::correlation::{Outcome, Undefined};
 use crate::error::{Error, Result, check_finite, check_len};
 use crate::intervals::{Ends, check_level, t_reach};
+use crate::outcome::{Outcome, Undefined};
 
 /// A correlation this close to one in size counts as perfect: it is what rounding leaves of a straight line.
 const PERFECT: f64 = 1e-12;

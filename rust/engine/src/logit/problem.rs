@@ -2,7 +2,7 @@
 
 use crate::linalg::{MAX, Matrix, Vector, ZERO_MATRIX, ZERO_VECTOR, dot};
 
-use super::Estimator;
+use super::{Estimator, InterceptPrior, Priors};
 
 /// An agent's trials: differences between the options (`trials x attributes`, row by row) and whether A was chosen.
 #[derive(Debug, Clone, Copy)]
@@ -113,6 +113,26 @@ impl<'a> Problem<'a> {
             dim,
             design,
             answers,
+        }
+    }
+
+    /// The same data and slope prior with a free intercept; for posterior modes.
+    pub(super) fn with_flat_intercept(&self) -> Self {
+        let estimator = match self.estimator {
+            Estimator::Map(priors) => {
+                let intercept = InterceptPrior {
+                    scale: f64::INFINITY,
+                    ..priors.intercept
+                };
+                Estimator::Map(Priors { intercept, ..priors })
+            }
+            other => other,
+        };
+        Self {
+            estimator,
+            design: self.design.clone(),
+            answers: self.answers.clone(),
+            ..*self
         }
     }
 

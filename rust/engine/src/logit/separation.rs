@@ -19,11 +19,11 @@ pub(crate) fn separated(rows: &[f64], dim: usize) -> bool {
     if unit.is_empty() {
         return false;
     }
-    let residual = ActiveSet::new(&unit, dim).minimise();
+    // Rounding in a sum of so many unit rows stays far below this; a single row beyond the plane stays far above.
+    let nothing = ZERO * ((unit.len() / dim) as f64).sqrt();
+    let residual = ActiveSet::new(&unit, dim).minimise(nothing);
     let length = norm(&residual[..dim]);
-    let count = unit.len() / dim;
-    // Rounding in a sum of `count` unit rows stays far below this; a single row beyond the plane stays far above.
-    if length <= ZERO * (count as f64).sqrt() {
+    if length <= nothing {
         return false;
     }
     unit.chunks_exact(dim)
@@ -74,12 +74,15 @@ impl<'a> ActiveSet<'a> {
         r
     }
 
-    /// The shortest residual over non-negative multipliers.
-    fn minimise(mut self) -> Vector {
+    /// The shortest residual over non-negative multipliers, or one no longer than `nothing`.
+    fn minimise(mut self, nothing: f64) -> Vector {
         let mut residual = self.residual();
         let mut refused: Vec<usize> = Vec::new();
         loop {
             let length = norm(&residual[..self.dim]);
+            if length <= nothing {
+                return residual;
+            }
             let Some(entering) = self.most_violated(&residual, length, &refused) else {
                 return residual;
             };

@@ -1,0 +1,65 @@
+# One entry for people and for CI: the environment is built on demand, then shown, checked, tested or timed.
+#
+# The environment is the active virtual environment, or else .venv, made with $(PYTHON). The package is installed into it
+# in place with the extra "dev", again whenever the metadata or the Rust code has changed.
+
+PYTHON ?= python3
+VENV ?= $(or $(VIRTUAL_ENV),.venv)
+
+bin := $(VENV)/bin
+ready := $(VENV)/.avowal-dev
+sources := pyproject.toml Cargo.toml Cargo.lock $(shell find contexts rust -type f)
+
+# The interpreter that the bindings are built against, so that clippy needs no other.
+export PYO3_PYTHON := $(abspath $(bin)/python)
+
+.DEFAULT_GOAL := check
+.PHONY: demo test test-rust test-python test-slow check lint types docs-check rust-docs bench format
+
+demo: $(ready)
+	$(bin)/avowal demo
+
+# Python's tests come last: their summary is the last line that a reader sees. They include those of docs-check.
+check: lint types rust-docs test
+
+lint: $(ready)
+	cargo fmt --all --check
+	cargo clippy --workspace --all-targets --locked -- -D warnings
+	$(bin)/ruff check
+	$(bin)/ruff format --check
+
+types: $(ready)
+	$(bin)/mypy
+	$(bin)/python -m mypy.stubtest avowal._core
+
+test: test-rust test-python
+
+test-rust:
+	cargo test --quiet --locked -p avowal-engine
+
+test-python: $(ready)
+	$(bin)/pytest -q
+
+# Exit status 5 says that no test is marked slow.
+test-slow: $(ready)
+	$(bin)/pytest -q -m slow || test $$? -eq 5
+
+docs-check: rust-docs $(ready)
+	$(bin)/pytest -q tests/test_docs.py
+
+rust-docs:
+	RUSTDOCFLAGS="-D warnings" cargo doc --quiet --locked --no-deps -p avowal-engine
+
+bench: $(ready)
+	$(bin)/python benches/bench_fit.py
+	cargo bench --quiet --locked -p avowal-engine --bench engine
+
+format: $(ready)
+	cargo fmt --all
+	$(bin)/ruff check --fix --quiet
+	$(bin)/ruff format --quiet
+
+$(ready): $(sources)
+	test -x $(bin)/python || $(PYTHON) -m venv $(VENV)
+	$(bin)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev]'
+	touch $@

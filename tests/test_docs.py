@@ -1,0 +1,150 @@
+"""The pages say what is true: their examples run, their links lead somewhere, and every public name is described."""
+
+import doctest
+import inspect
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import fields, is_dataclass
+from itertools import pairwise
+from pathlib import Path
+
+import pytest
+from markdown_it import MarkdownIt
+from numpydoc.docscrape import ClassDoc
+from numpydoc.validate import validate
+from sybil import Example, Sybil
+from sybil.parsers.markdown import CodeBlockParser, PythonCodeBlockParser, SkipParser
+
+import avowal
+
+ROOT = Path(__file__).resolve().parent.parent
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("**/*.md"))]
+KINDS = {"python", "console runnable", "console", "bash", "json", "toml", "text"}
+LENIENT = doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE
+
+
+def run_console(example: Example) -> None:
+    """Run every `$ ` line; the lines below it, if any, are its output, where `...` stands for anything."""
+    for chunk in re.split(r"^\$ ", example.parsed, flags=re.MULTILINE)[1:]:
+        command, expected = re.fullmatch(r"((?:[^\n]*\\\n)*[^\n]*)\n?(.*)", chunk, re.DOTALL).groups()
+        scripts = str(Path(sys.executable).parent)
+        environment = {**os.environ, "PATH": os.pathsep.join([scripts, os.environ["PATH"]]), "COLUMNS": "100"}
+        done = subprocess.run(  # noqa: S602
+            command,
+            shell=True,
+            env=environment,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            check=False,
+        )
+        assert done.returncode == 0, f"{command}\nexit status {done.returncode}\n{done.stdout}"
+        if expected.strip():
+            assert doctest.OutputChecker().check_output(expected, done.stdout, LENIENT), (
+                f"{command}\nexpected:\n{expected}\nfound:\n{done.stdout}"
+            )
+
+
+EXAMPLES = Sybil(
+    parsers=[
+        PythonCodeBlockParser(doctest_optionflags=LENIENT),
+        CodeBlockParser("console runnable", run_console),
+        SkipParser(),
+    ]
+)
+
+
+def in_order() -> list[Example]:
+    return [example for page in PAGES for example in EXAMPLES.parse(page).examples()]
+
+
+def place(example: Example) -> str:
+    return f"{Path(example.path).relative_to(ROOT)}:{example.line}"
+
+
+@pytest.fixture(scope="session")
+def folders(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    return {str(page): tmp_path_factory.mktemp(page.stem) for page in PAGES}
+
+
+@pytest.mark.parametrize("example", in_order(), ids=place)
+def test_example(
+    example: Example, folders: dict[str, Path], monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest
+) -> None:
+    """A page's examples run in order, share their names, and find the authors' files in `published/`."""
+    folder = folders[example.path]
+    if "published/" in str(example.parsed) and not (folder / "published").exists():
+        (folder / "published").symlink_to(request.getfixturevalue("published"))
+    monkeypatch.chdir(folder)
+    example.evaluate()
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_blocks_are_of_a_known_kind(page: Path) -> None:
+    """A block that is misnamed would never run."""
+    infos = {token.info for token in MarkdownIt().parse(page.read_text(encoding="utf-8")) if token.type == "fence"}
+    assert infos <= KINDS
+
+
+def anchors(page: Path) -> set[str]:
+    """Return the anchors that GitHub gives to a page's headings."""
+    tokens = MarkdownIt().parse(page.read_text(encoding="utf-8"))
+    found: set[str] = set()
+    for opening, inline in pairwise(tokens):
+        if opening.type == "heading_open":
+            text = "".join(child.content for child in inline.children)
+            slug = re.sub(r"[^\w\- ]", "", text.lower()).replace(" ", "-")
+            repeats = (f"{slug}-{n}" if n else slug for n in range(len(tokens)))
+            found.add(next(anchor for anchor in repeats if anchor not in found))
+    return found
+
+
+def links(page: Path) -> Iterator[str]:
+    for token in MarkdownIt().parse(page.read_text(encoding="utf-8")):
+        for child in token.children or []:
+            target = child.attrs.get("href", child.attrs.get("src"))
+            if target is not None:
+                yield str(target)
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_links_lead_somewhere(page: Path) -> None:
+    """Relative links name files of the project and anchors of their headings; addresses elsewhere aren't visited."""
+    for link in links(page):
+        if re.match(r"[a-z][a-z0-9+.-]*:", link):
+            continue
+        path, _, anchor = link.partition("#")
+        target = (page.parent / path).resolve() if path else page
+        assert target.is_relative_to(ROOT), f"{link} leaves the project"
+        assert target.exists(), f"{link} leads nowhere"
+        assert not anchor or anchor in anchors(target), f"{link}: no such heading in {target.name}"
+
+
+def public() -> list[Callable[..., object]]:
+    """Return the functions and classes that the package and its public modules offer."""
+    found: list[object] = []
+    for item in (getattr(avowal, name) for name in avowal.__all__):
+        if inspect.ismodule(item):
+            own = [name for name, value in vars(item).items() if getattr(value, "__module__", "") == item.__name__]
+            names = getattr(item, "__all__", [name for name in own if not name.startswith("_")])
+            found += [getattr(item, name) for name in names]
+        else:
+            found.append(item)
+    return [item for item in found if inspect.isfunction(item) or inspect.isclass(item)]
+
+
+@pytest.mark.parametrize("item", public(), ids=lambda item: f"{item.__module__}.{item.__qualname__}")
+def test_public_name_is_described(item: Callable[..., object]) -> None:
+    """A function's parameters and result have their sections, and so has every field of a dataclass."""
+    wanted = {"GL08"}
+    if inspect.isfunction(item):
+        wanted |= {"PR01", "PR02", "RT01", "YD01"}
+    elif is_dataclass(item):
+        listed = {name.strip() for entry in ClassDoc(item)["Attributes"] for name in entry.name.split(",")}
+        assert {field.name for field in fields(item)} <= listed
+    # By its own module: avowal.fit may be a function as well as the module that holds it.
+    address = f"{item.__module__}.{item.__qualname__}"
+    assert not [message for code, message in validate(address)["errors"] if code in wanted]
