@@ -55,7 +55,7 @@ impl Data {
             enough: a + b >= problem.dim as f64,
             varied: a > 0.0 && b > 0.0,
             full_rank: rank(&mut columns) == problem.dim,
-            separated: separated(&rows, problem.dim),
+            separated: separated(rows, problem.dim),
         }
     }
 
