@@ -195,10 +195,8 @@ fn highest(problem: &Problem, start: Option<&[f64]>) -> newton::Optimum {
     if start.is_some() && !best.converged() {
         best = newton::climb(problem, ZERO_VECTOR);
     }
-    if let Some(far) = rival::start(problem, &best.point) {
-        let mut theta = best.point.theta;
-        theta[last] = far;
-        let other = newton::climb(problem, theta);
+    for start in rival::starts(problem, &best.point) {
+        let other = newton::climb(problem, start);
         let steps = best.steps + other.steps;
         if other.converged() && (!best.converged() || other.point.objective > best.point.objective) {
             best = other;

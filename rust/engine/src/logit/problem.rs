@@ -116,6 +116,16 @@ impl<'a> Problem<'a> {
         }
     }
 
+    /// The same trials for another estimator.
+    pub(super) fn with(&self, estimator: Estimator) -> Self {
+        Self {
+            estimator,
+            design: self.design.clone(),
+            answers: self.answers.clone(),
+            ..*self
+        }
+    }
+
     /// Design row, count and choice of A of every trial that counts.
     pub(super) fn rows(&self) -> impl Iterator<Item = (&[f64], f64, bool)> {
         self.design

@@ -12,17 +12,48 @@
 //!   zero (before that point the bound is convex, and at `v` it is below the mode).
 //!
 //! If either is below the mode found, that mode is the highest.
+//!
+//! Firth's penalised likelihood has several maxima where trials differ much in size: between them some trials' choices
+//! turn certain and others become the informative ones. No proof is at hand there, so it is also climbed from points
+//! along the way that Newton's method takes from zero to the maximum of the likelihood, or towards infinity: a way that
+//! passes every degree of certainty and, like Firth's estimate, knows no units.
 
-use crate::linalg::{ZERO_VECTOR, dot};
+use crate::linalg::{Vector, ZERO_VECTOR, dot};
 
-use super::Estimator;
+use super::newton;
 use super::problem::{Point, Problem};
+use super::{Estimator, Priors};
+
+/// Steps from zero towards the maximum of the likelihood at which Firth's maximum is looked for.
+const WAYPOINTS: [u32; 4] = [2, 4, 8, 16];
+
+/// Where to look for a higher maximum than `mode`; nothing where it is proved the highest.
+pub(super) fn starts(problem: &Problem, mode: &Point) -> Vec<Vector> {
+    match problem.estimator {
+        Estimator::Map(priors) => beyond_the_mode(problem, mode, &priors).map_or_else(Vec::new, |far| {
+            let mut theta = mode.theta;
+            theta[problem.dim - 1] = far;
+            vec![theta]
+        }),
+        Estimator::Firth => {
+            let likelihood = problem.with(Estimator::MaximumLikelihood);
+            let mut theta = ZERO_VECTOR;
+            let mut taken = 0;
+            WAYPOINTS
+                .iter()
+                .map(|&steps| {
+                    theta = newton::climb_for(&likelihood, theta, steps - taken).point.theta;
+                    taken = steps;
+                    theta
+                })
+                .collect()
+        }
+        _ => Vec::new(),
+    }
+}
 
 /// A centred intercept from which to look for a higher mode than `mode`; `None` where it is proved the highest.
-pub(super) fn start(problem: &Problem, mode: &Point) -> Option<f64> {
-    let Estimator::Map(priors) = problem.estimator else {
-        return None;
-    };
+fn beyond_the_mode(problem: &Problem, mode: &Point, priors: &Priors) -> Option<f64> {
     let prior = priors.intercept;
     if !problem.intercept || prior.is_flat() || prior.degrees_of_freedom.is_infinite() {
         return None;
