@@ -195,7 +195,7 @@ def report_reliability(valid: pl.DataFrame, *, splits: int = 100, seed: int = 0)
         count = len(replies)
         if count < 2:
             continue
-        draws = uniforms(seed, Purpose.USER, unit_id(f"{model}\n{name}"), 0, splits * count).reshape(splits, count)
+        draws = uniforms(seed, Purpose.HALVES, unit_id(f"{model}\n{name}"), 0, splits * count).reshape(splits, count)
         order = np.argsort(draws, axis=1)
         half = count // 2
         first.append(replies[order[:, :half]].mean(axis=1))
