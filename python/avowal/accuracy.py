@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
 from avowal.account import Account
+from avowal.checks import check_columns
 from avowal.correlation import Slope, SlopeContrast, pearson, slope, slope_contrast
 from avowal.entries import Entries, entries
 from avowal.errors import InputError
@@ -57,7 +58,7 @@ class Accuracy:
     contexts: int
     context_account: Account
     replies: Account
-    entries: Entries
+    entries: Entries = field(repr=False)
 
     @property
     def interval(self) -> Ends | None:
@@ -132,7 +133,8 @@ def accuracy(
     reports
         One set of reports (or the folds of one), a table of :data:`avowal.tables.REPORTS`.
     contexts
-        Contexts on which reports were planned; by default those of `weights`.
+        Contexts on which reports were planned, others are left out; by default those of `weights`, and a report on
+        another context is an error.
     replies
         Replies planned for each context; by default as many as the table has rows for it. Planned replies without a
         row count as invalid, "not recorded".
@@ -154,8 +156,14 @@ def accuracy(
     The slope and its interval are the paper's. Attributes of one context belong together, which that interval ignores;
     `cluster_interval` does not. Reports are averaged raw: rescaling them per context changes the result.
     """
+    check_columns("weights", weights, ("context", "position", "weight"))
+    if isinstance(contexts, str):
+        raise InputError.at("a sequence of names", repr(contexts), field="contexts")
     planned = list(dict.fromkeys(weights["context"].to_list() if contexts is None else contexts))
-    asked = conform(reports, REPORTS, "reports").filter(pl.col("context").is_in(planned))
+    table = conform(reports, REPORTS, "reports")
+    if contexts is None:
+        _check_known(table, planned)
+    asked = table.filter(pl.col("context").is_in(planned))
     found = entries(weights, asked)
     line = slope(found.weights_z, found.reports_z, level=level) if _finite(found) else _no_slope(found, level)
     correlation = pearson(found.weights, found.reports, groups=found.groups)
@@ -271,6 +279,13 @@ def reply_account(reports: pl.DataFrame, contexts: Sequence[str], replies: int |
     if missing:
         invalid[UNRECORDED] = invalid.get(UNRECORDED, 0) + missing
     return Account(len(rows) + missing, valid, invalid)
+
+
+def _check_known(reports: pl.DataFrame, contexts: Sequence[str]) -> None:
+    unknown = reports.filter(~pl.col("context").is_in(list(contexts)))
+    if len(unknown):
+        expected = "a context that has weights (or name those to compare in `contexts`)"
+        raise InputError.at(expected, repr(unknown["context"][0]), file="reports", field="context")
 
 
 def _context_account(weights: pl.DataFrame, planned: Sequence[str], found: Entries) -> Account:

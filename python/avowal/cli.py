@@ -63,7 +63,7 @@ def demo(seed: int) -> None:
 def replicate(
     folder: Path, *, as_json: bool, weights: str, replies: int, level: float, resamples: int, seed: int
 ) -> None:
-    """Print the paper's tables from a folder of its files, or of a rerun's.
+    """Print the paper's tables from its files or a rerun's.
 
     Example: avowal replicate published --json > tables.json
     """

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import polars as pl
@@ -39,13 +39,13 @@ class Entries:
         Shape (entries,): the reporting model.
     """
 
-    contexts: NDArray[np.str_]
-    positions: NDArray[np.int64]
-    weights: Floats
-    weights_z: Floats
-    reports: Floats
-    reports_z: Floats
-    groups: NDArray[np.str_]
+    contexts: NDArray[np.str_] = field(repr=False)
+    positions: NDArray[np.int64] = field(repr=False)
+    weights: Floats = field(repr=False)
+    weights_z: Floats = field(repr=False)
+    reports: Floats = field(repr=False)
+    reports_z: Floats = field(repr=False)
+    groups: NDArray[np.str_] = field(repr=False)
 
     def __len__(self) -> int:
         return len(self.weights)
@@ -92,7 +92,8 @@ def average_reports(reports: pl.DataFrame) -> pl.DataFrame:
     Raises
     ------
     InputError
-        Where a valid reply lacks a number, or replies for one context report on different numbers of attributes.
+        Where a reply stands there twice, a context is reported on in several sets, a valid reply lacks a number, or
+        replies for one context report on different numbers of attributes.
     """
     valid = conform(reports, REPORTS, "reports").filter(pl.col("report").is_not_null())
     finite = pl.col("report").list.eval(pl.element().is_finite().fill_null(value=False)).list.all()
@@ -100,6 +101,7 @@ def average_reports(reports: pl.DataFrame) -> pl.DataFrame:
     if len(broken):
         found = f"{broken['report'][0].to_list()} for {broken['context'][0]!r}"
         raise InputError.at("one finite number for each attribute", found, file="reports", field="report")
+    _check_once(reports)
     widths = valid.group_by("context").agg(pl.col("report").list.len().n_unique().alias("widths"))
     mixed = widths.filter(pl.col("widths") > 1)
     if len(mixed):
@@ -114,6 +116,20 @@ def average_reports(reports: pl.DataFrame) -> pl.DataFrame:
         .group_by("model", "context", "position", maintain_order=True)
         .agg(first + (pl.col("report") - first).mean(), pl.len().alias("replies"))
     )
+
+
+def _check_once(reports: pl.DataFrame) -> None:
+    """Refuse what would be averaged by mistake: a reply twice, or two sets of reports on one context."""
+    twice = reports.filter(reports.select("model", "set", "context", "reply").is_duplicated())
+    if len(twice):
+        row = twice.row(0, named=True)
+        found = f"reply {row['reply']} of {row['model']}, {row['set']}, {row['context']} more than once"
+        raise InputError.at("each reply once", found, file="reports", field="reply")
+    sets = reports.group_by("context").agg(pl.col("set").unique().sort())
+    mixed = sets.filter(pl.col("set").list.len() > 1)
+    if len(mixed):
+        found = f"{', '.join(map(repr, mixed['set'][0]))} for {mixed['context'][0]!r}: keep one by its set"
+        raise InputError.at("one set of reports on each context", found, file="reports", field="set")
 
 
 def entries(weights: pl.DataFrame, reports: pl.DataFrame) -> Entries:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import polars as pl
@@ -58,20 +58,20 @@ class ArrayFit:
     """
 
     status: tuple[str, ...]
-    slopes: Floats
-    scaled: Floats
-    standard_errors: Floats
-    intercepts: Floats
-    intercept_errors: Floats
-    centred_intercepts: Floats
-    centred_intercept_errors: Floats
-    covariance: Floats
-    log_likelihood: Floats
-    log_posterior: Floats
-    iterations: NDArray[np.uint64]
-    gradient_norm: Floats
-    accuracy: Floats
-    accuracy_slopes_only: Floats
+    slopes: Floats = field(repr=False)
+    scaled: Floats = field(repr=False)
+    standard_errors: Floats = field(repr=False)
+    intercepts: Floats = field(repr=False)
+    intercept_errors: Floats = field(repr=False)
+    centred_intercepts: Floats = field(repr=False)
+    centred_intercept_errors: Floats = field(repr=False)
+    covariance: Floats = field(repr=False)
+    log_likelihood: Floats = field(repr=False)
+    log_posterior: Floats = field(repr=False)
+    iterations: NDArray[np.uint64] = field(repr=False)
+    gradient_norm: Floats = field(repr=False)
+    accuracy: Floats = field(repr=False)
+    accuracy_slopes_only: Floats = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +90,7 @@ class Fit:
 
     agents: pl.DataFrame
     weights: pl.DataFrame
-    parts: tuple[tuple[Trials, ArrayFit], ...]
+    parts: tuple[tuple[Trials, ArrayFit], ...] = field(repr=False)
 
     @property
     def account(self) -> Account:

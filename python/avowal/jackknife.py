@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import numpy.typing as npt
@@ -162,7 +162,7 @@ class ContextBootstrap:
     r: float | None
     percentile: Interval
     bca: Interval
-    draws: Floats
+    draws: Floats = field(repr=False)
     replicates: int
     undefined: int
     contexts: int

@@ -141,9 +141,15 @@ def conform(frame: pl.DataFrame, schema: Schema, name: str) -> pl.DataFrame:
     InputError
         Where a column is missing, or holds a value that its type can't.
     """
+    if not isinstance(frame, pl.DataFrame):
+        raise InputError.at("a polars DataFrame", type(frame).__name__, file=name)
     for column, kind in schema.items():
         if column not in frame.columns:
             raise InputError.at(f"a column of {kind}", f"only {', '.join(frame.columns)}", file=name, field=column)
+        if kind == pl.Int64() and frame[column].dtype.is_float():
+            broken = frame.filter(pl.col(column) != pl.col(column).round())
+            if len(broken):
+                raise InputError.at("whole numbers", broken[column][0], file=name, field=column)
     try:
         return frame.select(pl.col(column).cast(kind, strict=True) for column, kind in schema.items())
     except pl.exceptions.PolarsError as error:

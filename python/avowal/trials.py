@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import polars as pl
@@ -14,6 +14,8 @@ from avowal.checks import as_floats, as_u64s
 from avowal.contexts import Context
 from avowal.errors import InputError
 from avowal.tables import CHOICES, conform
+
+Floats = NDArray[np.float64]
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,10 +37,10 @@ class Trials:
     """
 
     keys: tuple[tuple[str, str], ...]
-    differences: NDArray[np.float64]
-    choices: NDArray[np.uint8]
-    offsets: NDArray[np.uint64]
-    accounts: tuple[Account, ...]
+    differences: NDArray[np.float64] = field(repr=False)
+    choices: NDArray[np.uint8] = field(repr=False)
+    offsets: NDArray[np.uint64] = field(repr=False)
+    accounts: tuple[Account, ...] = field(repr=False)
 
     def select(self, which: NDArray[np.bool_]) -> Trials:
         """Return the same agents with only the trials where `which` (shape (trials,)) is true."""
@@ -162,10 +164,13 @@ def _check(table: pl.DataFrame, named: Mapping[str, Context]) -> None:
         raise InputError.at("each trial of a model and context once", found, file="choices", field="trial")
     unknown = table.filter(~pl.col("context").is_in(list(named)))
     if len(unknown):
-        raise InputError.at("a known context", repr(unknown["context"][0]), file="choices", field="context")
+        known = ", ".join(list(named)[:5]) + (", ..." if len(named) > 5 else "")
+        raise InputError.at(f"a known context ({known})", repr(unknown["context"][0]), file="choices", field="context")
     bad = table.filter(~pl.col("choice").is_in(["A", "B"]))
     if len(bad):
-        raise InputError.at("A, B or null", repr(bad["choice"][0]), file="choices", field="choice")
+        row = bad.row(0, named=True)
+        found = f"{row['choice']!r} at {row['model']}, {row['context']}, trial {row['trial']}"
+        raise InputError.at("A, B or null", found, file="choices", field="choice")
     silent = table.filter(pl.col("choice").is_null() & pl.col("failure").is_null())
     if len(silent):
         row = silent.row(0, named=True)
@@ -183,6 +188,8 @@ def _arrays(valid: pl.DataFrame, agents: pl.DataFrame, named: Mapping[str, Conte
     high = np.array([[attribute.max for attribute in named[name].attributes] for _, name in keys])
     agent = rows["agent"].to_numpy().astype(np.int64)
     a, b = (_values(rows, side, width) for side in ("a", "b"))
+    for side, values in (("a", a), ("b", b)):
+        _check_range(rows, side, values, low[agent], high[agent])
     counts = np.bincount(agent, minlength=len(keys))
     return Trials(
         keys,
@@ -194,6 +201,18 @@ def _arrays(valid: pl.DataFrame, agents: pl.DataFrame, named: Mapping[str, Conte
             for planned, ok, failures in agents.select("planned", "valid", "failures").iter_rows()
         ),
     )
+
+
+def _check_range(rows: pl.DataFrame, side: str, values: Floats, low: Floats, high: Floats) -> None:
+    """Refuse values that no rounding explains: further outside their attribute's range than half its width."""
+    slack = 0.5 * (high - low)
+    outside = (values < low - slack) | (values > high + slack)
+    if outside.any():
+        place, attribute = (int(i) for i in np.argwhere(outside)[0])
+        row = rows.row(place, named=True)
+        expected = f"a value from {low[place, attribute]:g} to {high[place, attribute]:g}, in the attribute's own units"
+        found = f"{values[place, attribute]:g} for attribute {attribute + 1} at {row['context']}, trial {row['trial']}"
+        raise InputError.at(expected, found, file="choices", field=side)
 
 
 def _values(rows: pl.DataFrame, side: str, width: int) -> NDArray[np.float64]:

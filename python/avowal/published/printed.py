@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from avowal.accuracy import Gain, ends
 from avowal.published.groups import GroupResult
-from avowal.published.replicate import GAINS, ModelResult, Replication, SetResult
+from avowal.published.replicate import GAINS, LABELS, ModelResult, Replication, SetResult
 from avowal.text import NONE, estimate, interval, number, percent, table
 
 if TYPE_CHECKING:
@@ -15,15 +15,6 @@ if TYPE_CHECKING:
 
 PAPERS_CHANGE = 0.06
 """The paper (Appendix D): without the ±100 entries no correlation changed by more than this."""
-
-LABELS = {
-    "off_the_shelf": "off the shelf",
-    "weight_trained": "weight-trained",
-    "introspection_trained": "introspection-trained",
-    "native_before": "native before",
-    "native_after": "native after",
-}
-"""Short names of the sets; introspection-trained models are asked about held-out contexts."""
 
 FOLDS = {"introspection_first": "trained on the first half", "introspection_last": "trained on the last half"}
 
@@ -45,11 +36,13 @@ def printed(result: Replication) -> Iterator[Table | str]:
     """
     ours = result.settings.weights == "fitted"
     which = "our fits of the choices" if ours else "the authors' published weights"
-    yield f"{result.folder}: weights from {which}, {result.settings.level:.0%} intervals\n"
+    yield f"{result.folder}: weights are {which}, {100 * result.settings.level:g}% intervals\n"
     for model in result.models:
-        yield _choices(model)
+        if model.groups:
+            yield _choices(model)
     for model in result.models:
-        yield _accuracies(model)
+        if model.sets:
+            yield _accuracies(model)
     for warning in result.warnings:
         yield f"warning: {warning}"
     yield _reading(result)
@@ -162,13 +155,15 @@ def _reading(result: Replication) -> str:
     ]
     changes = [abs(r - without) for r, without in pairs if r is not None and without is not None]
     beyond = sum(change > PAPERS_CHANGE for change in changes)
+    without = (
+        f" Without the entries whose weight rounds to ±100, {beyond} of {len(changes)} correlations change by more "
+        f"than {number(PAPERS_CHANGE)}; the paper says that none did."
+    )
     return (
         "The slope is of standardised weights on standardised reports, with the interval of that regression; the "
-        "interval by context deletes one context at a time. The context bootstrap covers less than it says. "
+        "interval by context deletes one context at a time. The context bootstrap covers .93 where it says .95. "
         "Introspection-trained models are asked about held-out contexts only. Odd replies (beyond ±100, or all zero) "
-        "stay in r, as the authors kept them. Without the entries whose weight rounds to ±100, "
-        f"{beyond} of {len(changes)} correlations change by more than {number(PAPERS_CHANGE)}; "
-        "the paper reports none.\n"
+        f"stay in r, as the authors kept them.{without if changes else ''}\n"
     )
 
 
@@ -234,4 +229,4 @@ def _notes(result: Replication) -> Iterator[str]:
             yield f"{name}: {account.valid} of {account.planned} replies valid, {account.lost} lost ({lost})"
     for model in result.models:
         for what, reason in model.missing.items():
-            yield f"not computed for {model.name}: {what.replace('_', ' ')}: {reason}"
+            yield f"not computed for {model.name}: {LABELS.get(what, FOLDS.get(what, what))}: {reason}"

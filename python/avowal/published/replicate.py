@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import polars as pl
 
@@ -19,6 +19,7 @@ from avowal.jackknife import Combination, ContextBootstrap, context_bootstrap
 from avowal.published.files import CHOICE_FILES, REPORT_FILES, WEIGHT_FILES
 from avowal.published.groups import GroupResult, group_result, predicted_share
 from avowal.published.read import Published, PublishedModel, read
+from avowal.text import interval
 
 GROUPS = ("learned", "native")
 
@@ -30,6 +31,15 @@ SETS: dict[str, tuple[str, tuple[str, ...]]] = {
     "native_after": ("native", ("native_after",)),
 }
 """The five accuracies: the group of contexts whose weights count, and the report files (two folds are crossed)."""
+
+LABELS = {
+    "off_the_shelf": "off the shelf",
+    "weight_trained": "weight-trained",
+    "introspection_trained": "introspection-trained",
+    "native_before": "native before",
+    "native_after": "native after",
+}
+"""Short names of the sets; introspection-trained models are asked about held-out contexts."""
 
 GAINS = {"instilled": ("weight_trained", "introspection_trained"), "native": ("native_before", "native_after")}
 """The two effects of introspection training: accuracy after less accuracy before."""
@@ -145,9 +155,9 @@ class Replication:
 
     folder: str
     settings: Settings
-    models: tuple[ModelResult, ...]
-    gains: Mapping[str, tuple[Gain, Mapping[str, Gain]]]
-    differences: Mapping[str, Sequence[tuple[str, str, Combination, int]]]
+    models: tuple[ModelResult, ...] = field(repr=False)
+    gains: Mapping[str, tuple[Gain, Mapping[str, Gain]]] = field(repr=False)
+    differences: Mapping[str, Sequence[tuple[str, str, Combination, int]]] = field(repr=False)
     targets: bool
 
     @property
@@ -164,10 +174,10 @@ class Replication:
                 replies, contexts = result.accuracy.replies, result.accuracy.context_account
                 if max(replies.share_lost, contexts.share_lost) > self.settings.threshold:
                     moved = result.bounds
-                    span = f"; had they come, r could lie anywhere in [{moved[0]:.2f}, {moved[1]:.2f}]" if moved else ""
+                    span = f"; had they come, r could lie anywhere in {interval(moved)}" if moved else ""
                     lines.append(
-                        f"{model.name}, {name}: {replies.lost} of {replies.planned} replies and {contexts.lost} of "
-                        f"{contexts.planned} contexts are lost{span}"
+                        f"{model.name}, {LABELS[name]}: {replies.lost} of {replies.planned} replies and "
+                        f"{contexts.lost} of {contexts.planned} contexts are lost{span}"
                     )
         return lines
 

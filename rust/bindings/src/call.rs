@@ -52,10 +52,8 @@ where
             let exclusive = &mut receiver;
             match py.detach(move || exclusive.recv_timeout(POLL)) {
                 Ok(result) => {
-                    return match (signal, result) {
-                        (Some(error), Err(Error::Interrupted)) => Err(error),
-                        (_, result) => result.map_err(to_python),
-                    };
+                    // A signal that was taken must reach Python even if the work was done before it saw the flag.
+                    return signal.map_or_else(|| result.map_err(to_python), Err);
                 }
                 Err(RecvTimeoutError::Timeout) => {
                     if signal.is_none()
