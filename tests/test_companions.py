@@ -71,7 +71,7 @@ def test_odd_replies_are_counted_and_left_out_of_one_figure_alone(seed: int) -> 
     odd = [("m", "c0", [2388.0] + [0.0] * (k - 1)), ("m", "c1", [0.0] * study.widths[1]), ("m", "c2", None)]
     clean = beside(study)
     far = sum(max(map(abs, r)) > 100 for _, _, r in study.replies if r is not None)
-    study.reports = pl.concat([study.reports, reports(odd)])
+    study.reports = reports(study.replies + odd)
     found = beside(study)
     assert (found.out_of_range, found.all_zero) == (far + 1, 1)
     assert clean.out_of_range == far

@@ -145,7 +145,7 @@ def test_lost_replies_and_contexts(fitted: dict) -> None:
 
 def test_warnings_name_what_lost_more_than_a_tenth(fitted: dict) -> None:
     assert [line.split(":")[0] for line in fitted["warnings"]] == [
-        f"{MINI}, {name}" for name in ("off_the_shelf", "weight_trained", "native_before")
+        f"{MINI}, {name}" for name in ("off the shelf", "weight-trained", "native before")
     ]
 
 

@@ -15,7 +15,7 @@ from rich.console import Console
 from avowal.errors import InputError
 from avowal.published.document import document
 from avowal.published.printed import printed
-from avowal.published.replicate import SETS, Settings, replicate
+from avowal.published.replicate import LABELS, SETS, Settings, replicate
 
 GPT, MINI = "gpt-4o-2024-08-06", "gpt-4o-mini-2024-07-18"
 REPORTS = {
@@ -230,7 +230,9 @@ def test_an_empty_report_file_means_that_no_reply_was_valid(
         assert (low, high) == pytest.approx((-1, 1), abs=1e-3)
     others = {key: r for key, r in accuracies(found, GPT).items() if key not in (name, "introspection_trained")}
     assert None not in others.values()
-    assert any(line.startswith(f"{GPT}, {'introspection_trained' if fold else name}") for line in found["warnings"])
+    assert any(
+        line.startswith(f"{GPT}, {LABELS['introspection_trained' if fold else name]}:") for line in found["warnings"]
+    )
 
 
 def test_both_folds_empty(rerun: Rerun, tmp_path: Path) -> None:

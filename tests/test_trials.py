@@ -99,7 +99,7 @@ GOOD = ("m", "two", 0, [1.0, 2.0], [3.0, 4.0], "A", None)
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({1: "three"}, "choices, context: expected a known context, found 'three'"),
+        ({1: "three"}, "choices, context: expected a known context .*, found 'three'"),
         ({1: None}, "choices, context: expected a value in every row"),
         ({0: None}, "choices, model: expected a value in every row"),
         ({2: 1}, "choices, trial: expected each trial of a model and context once, found trial 1 of m, two"),
