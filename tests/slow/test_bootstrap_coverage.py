@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+
 from avowal.bootstrap import bootstrap_ragged
 from avowal.trials import Trials
 
