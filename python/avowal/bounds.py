@@ -65,7 +65,8 @@ def _boxes(
 ) -> list[tuple[Floats, Floats, Floats]]:
     """For each reporting model: weights, and lower and upper ends of the averaged reports had every reply come."""
     valid = reports.filter(pl.col("report").is_not_null())
-    known = weights.filter(pl.col("weight").is_not_null() & pl.col("context").is_in(list(contexts)))
+    complete = pl.col("weight").is_not_null().all().over("context")
+    known = weights.filter(complete & pl.col("context").is_in(list(contexts)))
     vectors = {str(name): rows.sort("position")["weight"].to_numpy() for (name,), rows in known.group_by("context")}
     sums: dict[str, Floats] = {}
     counts: dict[str, int] = {}

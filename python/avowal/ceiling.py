@@ -48,11 +48,11 @@ def ceiling(
     """
     if draws < 1:
         raise InputError.at("at least 1", draws, field="draws")
-    points, drawn = [], []
+    wanted, points, drawn = set(contexts), [], []
     for trials, fit in result.parts:
         slopes = laplace_draws(fit, draws, seed=seed, units=agent_units(trials), threads=threads)
         for agent, (_, name) in enumerate(trials.keys):
-            if name in set(contexts) and np.isfinite(fit.scaled[agent]).all() and np.isfinite(slopes[agent]).all():
+            if name in wanted and np.isfinite(fit.scaled[agent]).all() and np.isfinite(slopes[agent]).all():
                 points.append(fit.scaled[agent])
                 drawn.append(_scaled(slopes[agent]))
     if not points:

@@ -118,6 +118,8 @@ def as_floats(field: str, values: ArrayLike, dimensions: int) -> NDArray[np.floa
     InputError
         If the values are no real numbers, or have other dimensions.
     """
+    if isinstance(values, np.ma.MaskedArray):
+        raise InputError.at("a plain array (NaN where y has no choice)", "a masked array", field=field)
     try:
         raw = np.asarray(values)
         if raw.dtype.kind not in "biuf":

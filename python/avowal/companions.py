@@ -236,8 +236,10 @@ def _rescaled(found: Entries) -> Entries:
 
 
 def _by_context(found: Entries) -> Iterator[NDArray[np.int64]]:
-    for name in found.names:
-        yield np.flatnonzero(found.contexts == name)
+    _, codes = np.unique(found.contexts, return_inverse=True)
+    order = np.argsort(codes, kind="stable")
+    if len(order):
+        yield from np.split(order, np.flatnonzero(np.diff(codes[order])) + 1)
 
 
 def _r(found: Entries) -> float | None:

@@ -132,6 +132,21 @@ def _check_once(reports: pl.DataFrame) -> None:
         raise InputError.at("one set of reports on each context", found, file="reports", field="set")
 
 
+def _check_positions(weights: pl.DataFrame) -> None:
+    """Refuse attributes that aren't counted from 0 without gaps: each would meet another's report."""
+    position = weights["position"]
+    if not position.dtype.is_integer() or position.null_count():
+        raise InputError.at("whole numbers from 0", f"{position.dtype}", file="weights", field="position")
+    spans = weights.group_by("context", maintain_order=True).agg(
+        pl.col("position").min().alias("first"), pl.col("position").max().alias("last"), pl.len().alias("count")
+    )
+    wrong = spans.filter((pl.col("first") != 0) | (pl.col("last") != pl.col("count") - 1))
+    if len(wrong):
+        row = wrong.row(0, named=True)
+        found = f"{row['count']} from {row['first']} to {row['last']} for {row['context']!r}"
+        raise InputError.at("attributes counted from 0 without gaps", found, file="weights", field="position")
+
+
 def entries(weights: pl.DataFrame, reports: pl.DataFrame) -> Entries:
     """Join estimated weights with averaged reports.
 
@@ -159,6 +174,7 @@ def entries(weights: pl.DataFrame, reports: pl.DataFrame) -> Entries:
     if len(twice):
         place = f"several for attribute {twice['position'][0]} of {twice['context'][0]!r}"
         raise InputError.at("one weight for each attribute", place, file="weights", field="position")
+    _check_positions(weights)
     known = weights.filter(pl.col("weight").is_not_null()).select(
         "context", pl.col("position").cast(pl.Int64), pl.col("weight").cast(pl.Float64)
     )

@@ -171,6 +171,11 @@ def _check(table: pl.DataFrame, named: Mapping[str, Context]) -> None:
         row = bad.row(0, named=True)
         found = f"{row['choice']!r} at {row['model']}, {row['context']}, trial {row['trial']}"
         raise InputError.at("A, B or null", found, file="choices", field="choice")
+    both = table.filter(pl.col("choice").is_not_null() & pl.col("failure").is_not_null())
+    if len(both):
+        row = both.row(0, named=True)
+        found = f"{row['failure']!r} beside {row['choice']} at {row['model']}, {row['context']}, trial {row['trial']}"
+        raise InputError.at("null where there is a choice", found, file="choices", field="failure")
     silent = table.filter(pl.col("choice").is_null() & pl.col("failure").is_null())
     if len(silent):
         row = silent.row(0, named=True)
@@ -181,9 +186,7 @@ def _check(table: pl.DataFrame, named: Mapping[str, Context]) -> None:
 def _arrays(valid: pl.DataFrame, agents: pl.DataFrame, named: Mapping[str, Context], width: int) -> Trials:
     keys = tuple(zip(agents["model"].to_list(), agents["context"].to_list(), strict=True))
     index = agents.select("model", "context").with_row_index("agent")
-    rows = valid.join(index, on=["model", "context"], how="inner", maintain_order="left").sort(
-        "agent", maintain_order=True
-    )
+    rows = valid.join(index, on=["model", "context"], how="inner", maintain_order="left").sort("agent", "trial")
     low = np.array([[attribute.min for attribute in named[name].attributes] for _, name in keys])
     high = np.array([[attribute.max for attribute in named[name].attributes] for _, name in keys])
     agent = rows["agent"].to_numpy().astype(np.int64)

@@ -174,7 +174,9 @@ class Replication:
                 replies, contexts = result.accuracy.replies, result.accuracy.context_account
                 if max(replies.share_lost, contexts.share_lost) > self.settings.threshold:
                     moved = result.bounds
-                    span = f"; had they come, r could lie anywhere in {interval(moved)}" if moved else ""
+                    span = (
+                        f"; had they come, r could lie anywhere in {interval(moved)}" if moved and replies.lost else ""
+                    )
                     lines.append(
                         f"{model.name}, {LABELS[name]}: {replies.lost} of {replies.planned} replies and "
                         f"{contexts.lost} of {contexts.planned} contexts are lost{span}"

@@ -188,6 +188,7 @@ pub fn cross_validate(
         };
         let mut counts = vec![1.0; trials.choices.len()];
         for fold in 0..folds.min(counts.len()) {
+            interrupt.check()?;
             let held_out = |t: &usize| t % folds == fold;
             (0..counts.len()).for_each(|t| counts[t] = if held_out(&t) { 0.0 } else { 1.0 });
             let fit = model.fit(Trials {

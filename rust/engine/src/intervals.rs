@@ -211,9 +211,12 @@ fn acceleration(jackknife: &[f64]) -> Outcome<f64> {
     if jackknife.iter().all(|v| *v == jackknife[0]) {
         return Ok(0.0);
     }
-    let mean = jackknife.iter().sum::<f64>() / jackknife.len() as f64;
+    // Skewness has no unit: in units of the largest value and then of the largest influence no power over- or underflows.
+    let largest = jackknife.iter().fold(0.0_f64, |m, v| m.max(v.abs()));
+    let mean = jackknife.iter().map(|v| v / largest).sum::<f64>() / jackknife.len() as f64;
+    let unit = jackknife.iter().fold(0.0_f64, |m, v| m.max((mean - v / largest).abs()));
     let (squares, cubes) = jackknife.iter().fold((0.0, 0.0), |(s, c), v| {
-        let d = mean - v;
+        let d = (mean - v / largest) / unit;
         (s + d * d, c + d * d * d)
     });
     Ok(cubes / (6.0 * f64::powf(squares, 1.5)))

@@ -1,6 +1,6 @@
 //! Independent units on a few threads: the same results in the same order, whatever the number of threads.
 
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 
 use rayon::prelude::*;
 
@@ -45,7 +45,7 @@ where
         return (0..units).map(checked).collect();
     }
     let run = || (0..units).into_par_iter().map(checked).collect();
-    if threads == 0 {
+    if threads == 0 && pool_is_ours() {
         return run();
     }
     rayon::ThreadPoolBuilder::new()
@@ -53,6 +53,16 @@ where
         .build()
         .map_err(|e| Error::input("threads", "a number of threads that the system can start", e))?
         .install(run)
+}
+
+/// Whether the shared pool's threads live in this process: a fork copies the pool, but none of its threads.
+fn pool_is_ours() -> bool {
+    static OWNER: AtomicU32 = AtomicU32::new(0);
+    let this = std::process::id();
+    match OWNER.compare_exchange(0, this, Ordering::Relaxed, Ordering::Relaxed) {
+        Ok(_) => true,
+        Err(owner) => owner == this,
+    }
 }
 
 #[cfg(test)]

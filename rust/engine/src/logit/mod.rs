@@ -145,6 +145,14 @@ impl Model {
             };
         }
         let optimum = highest(&problem, None);
+        // Weights that get every choice right separate the choices, whatever rounding hid from the test.
+        let separates = problem.separates(&optimum.point.theta);
+        if separates && self.estimator == Estimator::MaximumLikelihood {
+            return Fit {
+                status: Status::Separated,
+                estimate: None,
+            };
+        }
         if !optimum.converged() {
             return Fit {
                 status: Status::NotConverged,
@@ -152,7 +160,10 @@ impl Model {
             };
         }
         Fit {
-            status: data.status(),
+            status: match data.status() {
+                Status::Ok if separates => Status::Separated,
+                status => status,
+            },
             estimate: Some(estimate(&problem, &optimum)),
         }
     }
@@ -166,7 +177,8 @@ impl Model {
             return None;
         }
         let optimum = highest(&problem, Some(start));
-        optimum.converged().then(|| {
+        let infinite = self.estimator == Estimator::MaximumLikelihood && problem.separates(&optimum.point.theta);
+        (optimum.converged() && !infinite).then(|| {
             let mut out = optimum.point.theta[..problem.dim].to_vec();
             if problem.intercept {
                 let last = problem.dim - 1;

@@ -134,6 +134,14 @@ impl<'a> Problem<'a> {
             .map(|(z, &(count, chose_a))| (z, count, chose_a))
     }
 
+    /// Whether parameters get every choice right, none on the line: then larger ones get them righter, without end.
+    pub(super) fn separates(&self, theta: &Vector) -> bool {
+        self.rows().all(|(z, _, chose_a)| {
+            let eta = dot(z, &theta[..self.dim]);
+            if chose_a { eta > 0.0 } else { eta < 0.0 }
+        })
+    }
+
     /// How often A was chosen, and how often B.
     pub(super) fn tally(&self) -> (f64, f64) {
         self.answers.iter().fold(

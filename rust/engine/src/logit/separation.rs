@@ -8,7 +8,7 @@
 //! is itself the separating direction, by the optimality conditions. Lawson and Hanson (1974, ch. 23) solve it with an
 //! active set of at most as many rows as there are parameters.
 
-use crate::linalg::{Cholesky, MAX, Vector, ZERO_MATRIX, ZERO_VECTOR, dot, norm};
+use crate::linalg::{MAX, Vector, ZERO_MATRIX, ZERO_VECTOR, dot, norm};
 
 /// Inner products of unit rows with a unit direction below this are zero but for rounding.
 const ZERO: f64 = 1e-9;
@@ -151,33 +151,40 @@ impl<'a> ActiveSet<'a> {
         true
     }
 
-    /// The multipliers that minimise the residual over the active rows, free in sign.
+    /// The multipliers that minimise the residual over the active rows, free in sign, by Gram-Schmidt twice over: normal
+    /// equations would lose every row within 3e-8 of the others' span.
     fn least_squares(&self) -> Option<Vector> {
-        let count = self.active.len();
-        if count > self.dim {
+        let (dim, count) = (self.dim, self.active.len());
+        if count > dim {
             return None;
         }
-        let (mut gram, mut right) = (ZERO_MATRIX, ZERO_VECTOR);
-        for (i, &(t, _)) in self.active.iter().enumerate() {
-            right[i] = -dot(self.row(t), &self.total[..self.dim]);
-            for (j, &(u, _)) in self.active.iter().enumerate() {
-                gram[i][j] = dot(self.row(t), self.row(u));
+        let (mut basis, mut upper, mut right, mut rest) = (ZERO_MATRIX, ZERO_MATRIX, ZERO_VECTOR, self.total);
+        for (j, &(t, _)) in self.active.iter().enumerate() {
+            let mut column = ZERO_VECTOR;
+            column[..dim].copy_from_slice(self.row(t));
+            for _ in 0..2 {
+                for i in 0..j {
+                    let along = dot(&basis[i][..dim], &column[..dim]);
+                    upper[i][j] += along;
+                    (0..dim).for_each(|d| column[d] -= along * basis[i][d]);
+                }
             }
+            let length = norm(&column[..dim]);
+            if length <= 1e-14 {
+                return None;
+            }
+            upper[j][j] = length;
+            (0..dim).for_each(|d| basis[j][d] = column[d] / length);
+            right[j] = -dot(&basis[j][..dim], &rest[..dim]);
+            (0..dim).for_each(|d| rest[d] += right[j] * basis[j][d]);
         }
-        let factor = Cholesky::new(&gram, count)?;
-        let mut solution = factor.solve(&right);
-        // One step of refinement against the residual wins back what forming the Gram matrix lost.
-        let mut rest = self.total;
-        for (i, &(t, _)) in self.active.iter().enumerate() {
-            let row = self.row(t);
-            (0..self.dim).for_each(|d| rest[d] += solution[i] * row[d]);
+        for i in (0..count).rev() {
+            for j in i + 1..count {
+                right[i] -= upper[i][j] * right[j];
+            }
+            right[i] /= upper[i][i];
         }
-        for (i, &(t, _)) in self.active.iter().enumerate() {
-            right[i] = -dot(self.row(t), &rest[..self.dim]);
-        }
-        let correction = factor.solve(&right);
-        (0..count).for_each(|i| solution[i] += correction[i]);
-        Some(solution)
+        Some(right)
     }
 }
 
