@@ -2,6 +2,7 @@
 
 import doctest
 import inspect
+import json
 import os
 import re
 import subprocess
@@ -19,6 +20,8 @@ from sybil import Example, Sybil
 from sybil.parsers.markdown import CodeBlockParser, PythonCodeBlockParser, SkipParser
 
 import avowal
+from avowal.published.document import document
+from avowal.published.replicate import replicate
 
 ROOT = Path(__file__).resolve().parent.parent
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("**/*.md"))]
@@ -123,6 +126,21 @@ def test_links_lead_somewhere(page: Path) -> None:
         assert not anchor or anchor in anchors(target), f"{link}: no such heading in {target.name}"
 
 
+PLACES = r"(?:tests|rust|python|benches|contexts|docs|\.ci)/[\w./*-]+"
+
+
+@pytest.mark.parametrize("page", [*PAGES, ROOT / "CONTRIBUTING.md"], ids=lambda page: str(page.relative_to(ROOT)))
+def test_paths_lead_somewhere(page: Path) -> None:
+    """A path of the project in backticks, or in a command, is that of a file or folder; others are left alone."""
+    tokens = MarkdownIt().parse(page.read_text(encoding="utf-8"))
+    quoted = {child.content for token in tokens for child in token.children or [] if child.type == "code_inline"}
+    named = {text for text in quoted if re.fullmatch(PLACES, text)}
+    for token in tokens:
+        if token.type == "fence" and token.info.startswith("console"):
+            named |= set(re.findall(rf"(?<=\s){PLACES}", token.content))
+    assert not sorted(name for name in named if not any(ROOT.glob(name)))
+
+
 def public() -> list[Callable[..., object]]:
     """Return the functions and classes that the package and its public modules offer."""
     found: list[object] = []
@@ -148,6 +166,29 @@ def test_public_name_is_described(item: Callable[..., object]) -> None:
     # By its own module: avowal.fit may be a function as well as the module that holds it.
     address = f"{item.__module__}.{item.__qualname__}"
     assert not [message for code, message in validate(address)["errors"] if code in wanted]
+
+
+def same(shown: object, found: object) -> bool:
+    """Whether an abridged JSON value says what the whole one does, numbers up to four decimals."""
+    match shown, found:
+        case dict(), dict():
+            return all(key in found and same(value, found[key]) for key, value in shown.items())
+        case list(), list() if shown and isinstance(shown[0], str | dict):
+            return all(any(same(value, other) for other in found) for value in shown)
+        case list(), list():
+            return len(shown) == len(found) and all(same(*pair) for pair in zip(shown, found, strict=True))
+        case float(), float():
+            return abs(shown - found) <= 0.5001e-4
+    return type(shown) is type(found) and shown == found
+
+
+def test_the_json_example_is_of_the_authors_files(published: Path) -> None:
+    blocks = re.findall(r"```json\n(.*?)```", (ROOT / "docs" / "json.md").read_text(encoding="utf-8"), re.DOTALL)
+    shown, found = json.loads(blocks[-1]), document(replicate(published))
+    # As given, and of the release: neither is a result.
+    for volatile in ("folder", "version"):
+        del shown["settings"][volatile]
+    assert same(shown, found)
 
 
 def test_the_readmes_picture_is_what_its_script_draws() -> None:
