@@ -51,8 +51,14 @@ def test_intervals_are_scipys_on_the_same_resamples(method: str) -> None:
 
 def test_bca_without_a_value_says_why() -> None:
     assert bca([1, 2, 3], 0, [1, 2]).status == "beyond the draws"
-    nothing = bca([1, 2, 3], 2, [0.1, 0.1, 0.1])
+    nothing = bca([1, 2, 3], 2, [])
     assert (nothing.low, nothing.high, nothing.status) == (None, None, "no variation")
+
+
+def test_bca_of_what_no_unit_moves_has_no_acceleration() -> None:
+    same, plain = bca([1, 2, 3], 2, [0.1, 0.1, 0.1]), percentile([1, 2, 3])
+    assert (same.low, same.high) == pytest.approx((plain.low, plain.high), rel=1e-9)
+    assert same.status == "ok"
 
 
 @given(st.floats(1e-9, 1 - 1e-9), st.floats(0.5, 1e6))

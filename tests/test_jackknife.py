@@ -175,7 +175,7 @@ def test_what_cannot_be_known_has_a_status() -> None:
         "no variation": Cell(np.ones(12), line, ids),
         "perfect correlation": Cell(line, 3 * line + 1, ids),
         "too few contexts": Cell(line, np.sin(line), ids // 2),
-        "undefined without one context": Cell(one_varies, np.sin(line), ids),
+        "undefined with one left out": Cell(one_varies, np.sin(line), ids),
         "ok": Cell(line, np.sin(line), ids),
     }
     found = jackknife(list(cells.values()))
@@ -244,7 +244,7 @@ def test_replicates_without_a_correlation_are_counted() -> None:
     # A replicate misses the one context that varies with probability (3/4)^4 = .316.
     assert found.undefined / 4000 == pytest.approx(0.75**4, abs=0.03)
     assert len(found.draws) + found.undefined == found.replicates
-    assert found.bca.status == "undefined without one context"
+    assert found.bca.status == "undefined with one left out"
     flat = context_bootstrap(Cell(np.ones(12), np.arange(12.0), ids), replicates=10)
     assert (flat.r, flat.status, flat.bca.status, flat.percentile.low) == (None, "no variation", "no variation", None)
 

@@ -24,7 +24,7 @@ class Account:
     Raises
     ------
     ValueError
-        Where the parts don't add up to `planned`.
+        Where a part is negative, or the parts don't add up to `planned`.
 
     Examples
     --------
@@ -38,6 +38,8 @@ class Account:
     failed: Mapping[str, int] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
+        if min(self.valid, *self.invalid.values(), *self.failed.values(), 0) < 0:
+            raise ValueError(f"an account counts a part below zero: {self.valid}, {self.invalid}, {self.failed}")
         if self.planned != self.valid + self.lost:
             raise ValueError(f"an account of {self.planned} planned units has {self.valid} valid and {self.lost} lost")
 

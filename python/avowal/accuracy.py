@@ -11,8 +11,9 @@ from numpy.typing import NDArray
 
 from avowal.account import Account
 from avowal.correlation import Slope, SlopeContrast, pearson, slope, slope_contrast
+from avowal.entries import Entries, entries
 from avowal.errors import InputError
-from avowal.jackknife import Cell, Combination, combination, jackknife
+from avowal.jackknife import CellInterval, Combination, combination, jackknife
 from avowal.tables import REPORTS, conform
 
 Floats = NDArray[np.float64]
@@ -20,65 +21,6 @@ Ends = tuple[float, float]
 
 UNRECORDED = "not recorded"
 """Type of a reply that was planned and of which nothing was kept; the authors' files hold only replies that parsed."""
-
-
-@dataclass(frozen=True, slots=True)
-class Entries:
-    """Weights and averaged reports of the attributes of all contexts that have both.
-
-    Attributes
-    ----------
-    contexts
-        Shape (entries,): the context's name.
-    positions
-        Shape (entries,): the attribute's place in its context.
-    weights
-        Shape (entries,): estimated weights on the ±100 scale.
-    weights_z
-        Shape (entries,): `weights` standardised over *all* contexts of the deciding model, whether reported on or not.
-    reports
-        Shape (entries,): raw reports averaged over the context's valid replies, never rescaled.
-    reports_z
-        Shape (entries,): `reports` standardised within each reporting model.
-    groups
-        Shape (entries,): the reporting model.
-    """
-
-    contexts: NDArray[np.str_]
-    positions: NDArray[np.int64]
-    weights: Floats
-    weights_z: Floats
-    reports: Floats
-    reports_z: Floats
-    groups: NDArray[np.str_]
-
-    def __len__(self) -> int:
-        return len(self.weights)
-
-    @property
-    def names(self) -> list[str]:
-        """The distinct contexts, in order of first appearance."""
-        return list(dict.fromkeys(self.contexts.tolist()))
-
-    def cell(self) -> Cell:
-        """Return the entries as a correlation for :mod:`avowal.jackknife`."""
-        return Cell(self.weights, self.reports, self.contexts, self.groups)
-
-    def only(self, contexts: Sequence[str]) -> Entries:
-        """Return the entries of some contexts, as they were standardised."""
-        return self.where(np.isin(self.contexts, list(contexts)))
-
-    def where(self, kept: NDArray[np.bool_]) -> Entries:
-        """Return the entries for which `kept`, shape (entries,), is true, as they were standardised."""
-        return Entries(
-            self.contexts[kept],
-            self.positions[kept],
-            self.weights[kept],
-            self.weights_z[kept],
-            self.reports[kept],
-            self.reports_z[kept],
-            self.groups[kept],
-        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,7 +99,7 @@ class Gain:
     common_contexts: int
 
 
-def ends(interval: Slope | SlopeContrast | Combination) -> Ends | None:
+def ends(interval: Slope | SlopeContrast | CellInterval | Combination) -> Ends | None:
     """Return both ends of an interval, or None where it has none.
 
     Parameters
@@ -171,103 +113,6 @@ def ends(interval: Slope | SlopeContrast | Combination) -> Ends | None:
         Low and high end.
     """
     return None if interval.low is None or interval.high is None else (interval.low, interval.high)
-
-
-def average_reports(reports: pl.DataFrame) -> pl.DataFrame:
-    """Average the valid reports of each reporting model and context, as given.
-
-    Parameters
-    ----------
-    reports
-        A table of :data:`avowal.tables.REPORTS`.
-
-    Returns
-    -------
-    polars.DataFrame
-        Columns model, context, position, report, replies: one row for each attribute that was reported on.
-
-    Raises
-    ------
-    InputError
-        Where replies for one context report on different numbers of attributes.
-    """
-    valid = conform(reports, REPORTS, "reports").filter(pl.col("report").is_not_null())
-    widths = valid.group_by("context").agg(pl.col("report").list.len().n_unique().alias("widths"))
-    mixed = widths.filter(pl.col("widths") > 1)
-    if len(mixed):
-        raise InputError.at(
-            "reports on the same attributes", f"several lengths for {mixed['context'][0]!r}", file="reports"
-        )
-    return (
-        valid.select("model", "context", "report", pl.int_ranges(pl.col("report").list.len()).alias("position"))
-        .explode("report", "position")
-        .group_by("model", "context", "position", maintain_order=True)
-        .agg(pl.col("report").mean(), pl.len().alias("replies"))
-    )
-
-
-def entries(weights: pl.DataFrame, reports: pl.DataFrame) -> Entries:
-    """Join estimated weights with averaged reports.
-
-    Parameters
-    ----------
-    weights
-        Columns context, position, weight: one row for each attribute of each context of the deciding model; null
-        where the weight couldn't be estimated.
-    reports
-        A table of :data:`avowal.tables.REPORTS`: one set of the reporting model, or of several (folds).
-
-    Returns
-    -------
-    Entries
-        One for each attribute with a weight and a report.
-
-    Raises
-    ------
-    InputError
-        Where a report has another number of attributes than its context has weights, or several reporting models
-        report on one context.
-    """
-    known = weights.filter(pl.col("weight").is_not_null()).select(
-        "context", pl.col("position").cast(pl.Int64), pl.col("weight").cast(pl.Float64)
-    )
-    average = average_reports(reports).with_columns(pl.col("position").cast(pl.Int64))
-    _check_widths(known, average)
-    joined = known.join(average, on=["context", "position"], how="inner", maintain_order="left")
-    if joined.select("context", "position").is_duplicated().any():
-        raise InputError.at("one reporting model for each context", "several", file="reports", field="model")
-    w, s = joined["weight"].to_numpy(), joined["report"].to_numpy()
-    groups = joined["model"].to_numpy().astype(np.str_)
-    every = known["weight"].to_numpy()
-    return Entries(
-        contexts=joined["context"].to_numpy().astype(np.str_),
-        positions=joined["position"].to_numpy(),
-        weights=w,
-        weights_z=(w - every.mean()) / _spread(every) if len(every) else w,
-        reports=s,
-        reports_z=standardise(s, groups),
-        groups=groups,
-    )
-
-
-def standardise(values: Floats, groups: NDArray[np.str_]) -> Floats:
-    """Centre and scale within each group, with n - 1 in the standard deviation.
-
-    Parameters
-    ----------
-    values, groups
-        Shape (entries,) each.
-
-    Returns
-    -------
-    ndarray of float
-        Shape (entries,); NaN for a group without variation.
-    """
-    out = np.empty_like(values)
-    for group in np.unique(groups):
-        member = groups == group
-        out[member] = (values[member] - values[member].mean()) / _spread(values[member])
-    return out
 
 
 def accuracy(
@@ -315,14 +160,11 @@ def accuracy(
     line = slope(found.weights_z, found.reports_z, level=level) if _finite(found) else _no_slope(found, level)
     correlation = pearson(found.weights, found.reports, groups=found.groups)
     interval = jackknife([found.cell()], level=level).cells[0] if len(found) else None
-    between = (
-        None if interval is None or interval.low is None or interval.high is None else (interval.low, interval.high)
-    )
     return Accuracy(
         slope=line,
         r=correlation.r,
         status=correlation.status,
-        cluster_interval=between,
+        cluster_interval=None if interval is None else ends(interval),
         cluster_status="too few entries" if interval is None else interval.status,
         contexts=len(found.names),
         context_account=_context_account(weights, planned, found),
@@ -351,22 +193,29 @@ def gain(before: Sequence[Accuracy], after: Sequence[Accuracy], models: Sequence
     Raises
     ------
     InputError
-        Where the three differ in length or are empty.
+        Where the three differ in length or are empty, or a model is named twice.
     """
     if not len(before) == len(after) == len(models) > 0:
         raise InputError.at(
             "one accuracy before and after for each model", f"{len(before)}, {len(after)}, {len(models)}"
         )
+    if len(set(models)) < len(models):
+        raise InputError.at("each model once", list(models), field="models")
     cells = [
         (name, it, a.entries) for it, side in enumerate((before, after)) for name, a in zip(models, side, strict=True)
     ]
-    contrast = slope_contrast(
-        np.concatenate([e.weights_z for _, _, e in cells]),
-        np.concatenate([e.reports_z for _, _, e in cells]),
-        np.concatenate([np.full(len(e), name) for name, _, e in cells]),
-        np.concatenate([np.full(len(e), it, dtype=bool) for _, it, e in cells]),
-        level=level,
-    )
+    count = sum(len(e) for _, _, e in cells)
+    absent = [each.slope.status for each in (*before, *after) if each.slope.status != "ok"]
+    if absent:
+        contrast = SlopeContrast(None, None, None, None, None, level, (), count, absent[0])
+    else:
+        contrast = slope_contrast(
+            np.concatenate([e.weights_z for _, _, e in cells]),
+            np.concatenate([e.reports_z for _, _, e in cells]),
+            np.concatenate([np.full(len(e), name) for name, _, e in cells]),
+            np.concatenate([np.full(len(e), it, dtype=bool) for _, it, e in cells]),
+            level=level,
+        )
     common = [sorted(set(b.entries.names) & set(a.entries.names)) for b, a in zip(before, after, strict=True)]
     paired = [side[i].entries.only(common[i]).cell() for side in (before, after) for i in range(len(models))]
     share = 1.0 / len(models)
@@ -433,25 +282,10 @@ def _context_account(weights: pl.DataFrame, planned: Sequence[str], found: Entri
     return Account(len(planned), len(planned) - len(lost), {kind: count for kind, count in reasons.items() if count})
 
 
-def _check_widths(weights: pl.DataFrame, average: pl.DataFrame) -> None:
-    counts = weights.group_by("context").len("attributes")
-    reported = average.group_by("context").agg(pl.col("position").n_unique().alias("reported"))
-    wrong = counts.join(reported, on="context").filter(pl.col("attributes") != pl.col("reported"))
-    if len(wrong):
-        row = wrong.row(0, named=True)
-        raise InputError.at(
-            f"{row['attributes']} weights for {row['context']!r}", f"{row['reported']}", file="reports", field="report"
-        )
-
-
-def _spread(values: Floats) -> float:
-    spread = float(values.std(ddof=1)) if len(values) > 1 else float("nan")
-    return spread if spread > 0 else float("nan")
-
-
 def _finite(found: Entries) -> bool:
     return bool(np.isfinite(found.weights_z).all() and np.isfinite(found.reports_z).all())
 
 
 def _no_slope(found: Entries, level: float) -> Slope:
-    return Slope(None, None, None, None, None, level, len(found), "no variation")
+    status = "no variation" if len(found) > 2 else "too few entries"
+    return Slope(None, None, None, None, None, level, len(found), status)

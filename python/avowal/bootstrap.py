@@ -36,7 +36,7 @@ class ArrayBootstrap:
         Shape (agents, entries): standard deviations of the draws.
     status
         Shape (agents, entries), strings: "ok", "no estimate", "no variation", "beyond the draws" (too few draws, or
-        none on one side of the estimate), "undefined without one context" (BCa: without one trial no estimate).
+        none on one side of the estimate), "undefined with one left out" (BCa: without one trial no estimate).
     undefined
         Shape (agents,): resamples without an estimate; intervals are conditional on the others.
     resamples, level, method, seed

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from avowal.bootstrap import agent_units, laplace_draws
 from avowal.correlation import pearson
+from avowal.errors import InputError
 from avowal.estimators import Estimator
 from avowal.fit import ArrayFit, Fit, fit_ragged
 from avowal.trials import Trials
@@ -28,7 +29,7 @@ def ceiling(
     contexts
         Contexts to correlate over: those of the accuracy that is to be corrected.
     draws
-        Draws from each agent's Laplace approximation.
+        Draws from each agent's Laplace approximation; at least 1.
     seed
         From 0 to 2**64 - 1.
     threads
@@ -39,7 +40,14 @@ def ceiling(
     float or None
         The mean over draws; an accuracy divided by it is corrected for the error of estimated weights. None without
         an estimate.
+
+    Raises
+    ------
+    InputError
+        Where a number is out of range.
     """
+    if draws < 1:
+        raise InputError.at("at least 1", draws, field="draws")
     points, drawn = [], []
     for trials, fit in result.parts:
         slopes = laplace_draws(fit, draws, seed=seed, units=agent_units(trials), threads=threads)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import sys
 import time
@@ -75,13 +76,17 @@ def replicate(
     with _progress("replicating") as advance:
         result = run(str(folder), settings, progress=advance)
     if as_json:
-        click.echo(json.dumps(document(result), indent=2, allow_nan=False, ensure_ascii=False))
+        click.echo(json.dumps(document(result), indent=2, allow_nan=False))
     else:
         _print(printed(result))
 
 
 def main() -> None:
     """Run the command line; the process ends with 0, 2 (usage or input) or 130 (interrupted)."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            # A terminal that knows no dash shows a question mark rather than a traceback.
+            stream.reconfigure(errors="replace")
     try:
         code = app.main(standalone_mode=False)
     except click.ClickException as error:
@@ -103,8 +108,8 @@ def main() -> None:
 def _console() -> Console:
     from rich.console import Console
 
-    console = Console(highlight=False, soft_wrap=False)
-    return console if console.is_terminal else Console(highlight=False, width=120)
+    console = Console(highlight=False, emoji=False)
+    return console if console.is_terminal else Console(highlight=False, emoji=False, width=120)
 
 
 def _print(parts: Iterator[object]) -> None:

@@ -9,9 +9,9 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from avowal.accuracy import Entries, entries
 from avowal.contexts import Context
 from avowal.correlation import pearson
+from avowal.entries import Entries, entries
 from avowal.errors import InputError
 from avowal.rng import Purpose, uniforms, unit_id
 from avowal.trials import by_name
@@ -39,7 +39,8 @@ class Companions:
     out_of_range, all_zero
         How many valid replies those are.
     r_within
-        Mean over contexts of the correlation within the context; contexts without variation have none.
+        Mean over contexts of the correlation within the context; contexts without variation, or with fewer than three
+        attributes, have none.
     sign_agreement
         Share of entries in which weight and report have the same sign; entries with a zero are left out.
     top_agreement
@@ -119,7 +120,7 @@ def companions(
 
 
 def within(found: Entries) -> list[float]:
-    """Correlate weights with reports within each context that has variation in both."""
+    """Correlate weights with reports within each context of three attributes or more that has variation in both."""
     correlations = (pearson(found.weights[rows], found.reports[rows]).r for rows in _by_context(found))
     return [r for r in correlations if r is not None]
 
@@ -151,6 +152,11 @@ def follows_pair(valid: pl.DataFrame, contexts: Iterable[Context]) -> float | No
     -------
     float or None
         None where no context has two replies with pairs that differ.
+
+    Raises
+    ------
+    InputError
+        Where a context is unknown, or a report or an option doesn't have one number for each attribute.
     """
     shown = valid.filter(pl.col("a").is_not_null() & pl.col("b").is_not_null())
     named = by_name(contexts)
@@ -159,8 +165,8 @@ def follows_pair(valid: pl.DataFrame, contexts: Iterable[Context]) -> float | No
         if name not in named:
             raise InputError.at("a known context", repr(name), file="reports", field="context")
         ranges = np.array([attribute.max - attribute.min for attribute in named[str(name)].attributes])
-        gap = np.abs(_matrix(rows["a"]) - _matrix(rows["b"])) / ranges
-        size = np.abs(_matrix(rows["report"]))
+        a, b, size = (_matrix(rows, field, len(ranges)) for field in ("a", "b", "report"))
+        gap, size = np.abs(a - b) / ranges, np.abs(size)
         displayed.append((gap - gap.mean(axis=0)).ravel())
         sizes.append((size - size.mean(axis=0)).ravel())
     return pearson(np.concatenate(sizes), np.concatenate(displayed)).r if sizes else None
@@ -185,11 +191,11 @@ def report_reliability(valid: pl.DataFrame, *, splits: int = 100, seed: int = 0)
     """
     first, second = [], []
     for (model, name), rows in valid.group_by("model", "context", maintain_order=True):
-        replies = _matrix(rows["report"])
+        replies = _matrix(rows, "report", rows["report"].list.len()[0])
         count = len(replies)
         if count < 2:
             continue
-        draws = uniforms(seed, Purpose.USER, unit_id(f"{model}\n{name}"), 0, splits * count).reshape(splits, count)
+        draws = uniforms(seed, Purpose.HALVES, unit_id(f"{model}\n{name}"), 0, splits * count).reshape(splits, count)
         order = np.argsort(draws, axis=1)
         half = count // 2
         first.append(replies[order[:, :half]].mean(axis=1))
@@ -248,6 +254,10 @@ def _mean_or_none(values: Sequence[float | None]) -> float | None:
     return _mean(known) if len(known) == len(values) else None
 
 
-def _matrix(column: pl.Series) -> Floats:
-    """Rows of lists of one length as an array, shape (rows, attributes)."""
-    return column.explode().to_numpy().astype(np.float64).reshape(len(column), -1)
+def _matrix(rows: pl.DataFrame, field: str, width: int) -> Floats:
+    """Return the lists of one context as an array, shape (rows, attributes)."""
+    wrong = rows.filter(pl.col(field).list.len() != width)
+    if len(wrong):
+        found = f"{wrong[field][0].to_list()} for {wrong['context'][0]!r}"
+        raise InputError.at(f"{width} values", found, file="reports", field=field)
+    return rows[field].explode().to_numpy().astype(np.float64).reshape(len(rows), width)

@@ -29,7 +29,7 @@ class Interval:
         The level.
     status
         "ok"; for BCa also "beyond the draws" (all draws lie on one side of the estimate, or the correction leaves their
-        range), "no variation" (leave-one-out estimates are equal) or "undefined without one context".
+        range), "no variation" (nothing was left out) or "undefined with one left out".
     """
 
     low: float | None

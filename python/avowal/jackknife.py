@@ -69,7 +69,7 @@ class CellInterval:
         Number of entries, and of distinct contexts.
     status
         "ok", "too few entries", "no variation", "perfect correlation", "too few contexts" (fewer than 3) or
-        "undefined without one context" (without some context the correlation is undefined or perfect).
+        "undefined with one left out" (without some context the correlation is undefined or perfect).
     """
 
     r: float | None
@@ -278,7 +278,7 @@ def context_bootstrap(
     -------
     ContextBootstrap
         Both intervals. With 100 contexts of 5 attributes and an accuracy of .75 they cover .93 where they say .95;
-        `jackknife` covers .947 there (tests/slow/test_coverage.py).
+        `jackknife` covers .9505 there (tests/slow/test_coverage.py).
 
     Raises
     ------

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from math import isfinite
 
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from avowal.checks import check_columns
 from avowal.contexts import Context
 from avowal.errors import InputError
 from avowal.rng import Purpose, normals, uniforms, unit_id
@@ -93,8 +95,11 @@ def report(
     Raises
     ------
     InputError
-        Where a context has no weights, or not one for each attribute.
+        Where a context has no weights, or not one finite number for each attribute; or `replies` is negative.
     """
+    if replies < 0:
+        raise InputError.at("at least 0", replies, field="replies")
+    check_columns("weights", weights, ("context", "position", "weight"))
     named = by_name(contexts)
     known = weights.sort("position").group_by("context", maintain_order=True).agg("weight")
     table: dict[str, list[float]] = dict(known.iter_rows())
@@ -112,7 +117,7 @@ def _replies(
     name: str,
 ) -> list[tuple[object, ...]]:
     held = table.get(context.name)
-    if held is None or len(held) != len(context.attributes) or None in held:
+    if held is None or len(held) != len(context.attributes) or not all(w is not None and isfinite(w) for w in held):
         found = "none" if held is None else str(held)
         raise InputError.at(f"{len(context.attributes)} weights for {context.name!r}", found, field="weights")
     w = np.array(held)

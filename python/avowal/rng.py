@@ -24,7 +24,7 @@ class Purpose(IntEnum):
     TRIAL_BOOTSTRAP = 5
     CONTEXT_BOOTSTRAP = 6
     LAPLACE = 7
-    FOLDS = 8
+    HALVES = 8
     USER = 255
 
 

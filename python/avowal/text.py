@@ -66,7 +66,7 @@ def table(title: str, columns: list[str], rows: list[list[str]]) -> Table:
     Parameters
     ----------
     title
-        Above the table.
+        Above the table, never read as markup.
     columns
         Headers.
     rows
@@ -81,7 +81,7 @@ def table(title: str, columns: list[str], rows: list[list[str]]) -> Table:
     from rich.table import Table
     from rich.text import Text
 
-    built = Table(title=title, box=SIMPLE_HEAD, title_justify="left", title_style="bold", pad_edge=False)
+    built = Table(title=Text(title), box=SIMPLE_HEAD, title_justify="left", title_style="bold", pad_edge=False)
     for place, name in enumerate(columns):
         words = any(row[place][:1].isalpha() for row in rows)
         built.add_column(Text(name), justify="left" if words or place == 0 else "right", overflow="fold")

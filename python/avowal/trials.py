@@ -117,6 +117,9 @@ def from_choices(choices: pl.DataFrame, contexts: Iterable[Context]) -> list[Tri
 
 
 def _check(table: pl.DataFrame, named: Mapping[str, Context]) -> None:
+    for column in ("model", "context"):
+        if table[column].null_count():
+            raise InputError.at(f"a {column} in each row", "null", file="choices", field=column)
     unknown = table.filter(~pl.col("context").is_in(list(named)))
     if len(unknown):
         raise InputError.at("a known context", repr(unknown["context"][0]), file="choices", field="context")

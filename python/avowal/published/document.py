@@ -10,13 +10,15 @@ from avowal import __version__
 from avowal.account import Account
 from avowal.accuracy import Accuracy, Gain, ends
 from avowal.jackknife import Combination
-from avowal.published.replicate import GAINS, GROUPS, SETS, GroupResult, ModelResult, Replication, SetResult
+from avowal.published.groups import GroupResult
+from avowal.published.replicate import GAINS, GROUPS, SETS, ModelResult, Replication, SetResult
 
 Json = dict[str, Any]
 
 NO_TARGETS = "no file instilled_weights.csv"
 NATIVE_TARGETS = "native contexts have no target weights"
 NO_CHOICES = "no choices to fit"
+NO_REPORTS = "no file of reports"
 
 
 class _Writer:
@@ -119,7 +121,7 @@ def _set(writer: _Writer, path: str, model: ModelResult, name: str, result: Repl
     found = model.sets.get(name)
     if found is None:
         keys = (*_SET_KEYS, *_EXTRA_KEYS)
-        return writer.block(path, dict.fromkeys(keys), {}, model.missing.get(name, "no reports"))
+        return writer.block(path, dict.fromkeys(keys), {}, model.missing.get(name, NO_REPORTS))
     group = model.groups[SETS[name][0]]
     native = SETS[name][0] == "native"
     no_r = found.accuracy.status
@@ -143,8 +145,9 @@ def _set(writer: _Writer, path: str, model: ModelResult, name: str, result: Repl
     block = writer.block(path, _set_values(found), reasons, no_r if no_r != "ok" else "no variation")
     if found.folds:
         block["folds"] = {fold: _fold(writer, f"{path}/folds/{fold}", a) for fold, a in found.folds.items()}
-    for fold, problem in ((f, model.missing[f]) for f in SETS[name][1] if f in model.missing):
-        writer.reasons[f"{path}/folds/{fold}"] = problem
+        for fold in SETS[name][1]:
+            if fold not in found.folds:
+                block["folds"][fold] = writer.value(f"{path}/folds/{fold}", None, model.missing.get(fold, NO_REPORTS))
     return block
 
 

@@ -6,7 +6,8 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from avowal.accuracy import Gain, ends
-from avowal.published.replicate import GAINS, GroupResult, ModelResult, Replication, SetResult
+from avowal.published.groups import GroupResult
+from avowal.published.replicate import GAINS, ModelResult, Replication, SetResult
 from avowal.text import NONE, estimate, interval, number, percent, table
 
 if TYPE_CHECKING:

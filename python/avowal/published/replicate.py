@@ -5,20 +5,19 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
-import numpy as np
 import polars as pl
 
 from avowal.account import Account, total
 from avowal.accuracy import Accuracy, Gain, accuracy, difference, gain
 from avowal.bounds import bounds
-from avowal.ceiling import ceiling, corrected, split_half
+from avowal.ceiling import ceiling, corrected
 from avowal.companions import Companions, companions
 from avowal.contexts import Context
 from avowal.correlation import pearson
 from avowal.errors import InputError
-from avowal.fit import Fit, cross_validate, fit
 from avowal.jackknife import Combination, ContextBootstrap, context_bootstrap
 from avowal.published.files import CHOICE_FILES, REPORT_FILES, WEIGHT_FILES
+from avowal.published.groups import GroupResult, group_result, predicted_share
 from avowal.published.read import Published, PublishedModel, read
 
 GROUPS = ("learned", "native")
@@ -34,8 +33,6 @@ SETS: dict[str, tuple[str, tuple[str, ...]]] = {
 
 GAINS = {"instilled": ("weight_trained", "introspection_trained"), "native": ("native_before", "native_after")}
 """The two effects of introspection training: accuracy after less accuracy before."""
-
-Z_LIMIT = 1.96
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,46 +64,6 @@ class Settings:
     draws: int = 1000
     resamples: int = 10_000
     threshold: float = 0.10
-
-
-@dataclass(frozen=True, slots=True)
-class FitAccuracy:
-    """Share of choices that fitted weights predict; None where there is no such figure."""
-
-    with_intercept: float | None
-    slopes_only: float | None
-    cross_validated: float | None
-
-
-@dataclass(frozen=True, slots=True)
-class GroupResult:
-    """Choices of one model in trained or native contexts.
-
-    Attributes
-    ----------
-    contexts
-        Contexts with choices (or, without a file of choices, with published weights), in the folder's order.
-    weights
-        Columns context, position, weight: what reports are compared with.
-    fit
-        Our fits; None without choices.
-    fit_accuracy
-        How well the weights predict the choices they came from.
-    biased
-        Agents whose centred intercept is more than 1.96 standard errors from zero; None without choices.
-    mean_intercept
-        Mean log odds of A between equal options; None without choices.
-    reliability
-        Split-half reliability of our weights.
-    """
-
-    contexts: tuple[str, ...]
-    weights: pl.DataFrame
-    fit: Fit | None
-    fit_accuracy: FitAccuracy
-    biased: int | None
-    mean_intercept: float | None
-    reliability: float | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -258,7 +215,9 @@ def replicate(
     for model in data.models:
         groups[model.name] = {}
         for group in GROUPS:
-            result = _group(model, group, data.contexts, settings)
+            result = group_result(
+                model.choices.get(group), model.weights.get(group), data.contexts, ours=settings.weights == "fitted"
+            )
             if result is not None:
                 groups[model.name][group] = result
             step()
@@ -271,66 +230,6 @@ def replicate(
         differences={name: _differences(models, name, settings.level) for name in SETS},
         targets=data.targets is not None,
     )
-
-
-def _group(model: PublishedModel, group: str, contexts: Sequence[Context], settings: Settings) -> GroupResult | None:
-    choices = model.choices.get(group)
-    has_choices = choices is not None and len(choices) > 0
-    fitted = fit(choices, contexts) if choices is not None and has_choices else None
-    if settings.weights == "published":
-        weights = model.weights.get(group)
-    else:
-        weights = None if fitted is None else fitted.weights
-    if weights is None or not len(weights):
-        return None
-    weights = weights.select("context", "position", "weight")
-    source = choices if choices is not None and has_choices else weights
-    asked = set(source["context"].to_list())
-    return GroupResult(
-        contexts=tuple(context.name for context in contexts if context.name in asked),
-        weights=weights,
-        fit=fitted,
-        fit_accuracy=_fit_accuracy(fitted, weights, settings.weights == "fitted"),
-        biased=None if fitted is None else _biased(fitted),
-        mean_intercept=None if fitted is None else _float(fitted.agents["intercept"].mean()),
-        reliability=None if fitted is None else split_half(fitted),
-    )
-
-
-def _fit_accuracy(fitted: Fit | None, weights: pl.DataFrame, ours: bool) -> FitAccuracy:
-    if fitted is None:
-        return FitAccuracy(None, None, None)
-    slopes_only = _predicted(fitted, weights)
-    if not ours:
-        return FitAccuracy(None, slopes_only, None)
-    counts = [cross_validate(trials) for trials, _ in fitted.parts]
-    predicted, correct = (sum(int(pair[i].sum()) for pair in counts) for i in (0, 1))
-    right = fitted.agents.select((pl.col("accuracy") * pl.col("valid")).sum() / pl.col("valid").sum()).item()
-    return FitAccuracy(_float(right), slopes_only, correct / predicted if predicted else None)
-
-
-def _predicted(fitted: Fit, weights: pl.DataFrame) -> float | None:
-    """Share of choices that weights predict without an intercept; ties count as B, contexts without weights are out."""
-    vectors = _vectors(weights)
-    right = seen = 0
-    for trials, _ in fitted.parts:
-        for agent, (_, name) in enumerate(trials.keys):
-            vector = vectors.get(name)
-            rows = slice(int(trials.offsets[agent]), int(trials.offsets[agent + 1]))
-            if vector is not None:
-                right += int(((trials.differences[rows] @ vector > 0) == (trials.choices[rows] == 1)).sum())
-                seen += rows.stop - rows.start
-    return right / seen if seen else None
-
-
-def _vectors(weights: pl.DataFrame) -> dict[str, np.ndarray[tuple[int], np.dtype[np.float64]]]:
-    complete = weights.filter(pl.col("weight").is_not_null()).sort("position")
-    return {str(name): rows["weight"].to_numpy() for (name,), rows in complete.group_by("context", maintain_order=True)}
-
-
-def _biased(fitted: Fit) -> int:
-    z = fitted.agents["centred_intercept"] / fitted.agents["centred_intercept_error"]
-    return int((z.abs() > Z_LIMIT).sum())
 
 
 def _model(
@@ -363,7 +262,7 @@ def _model(
         ).drop_nulls(["weight", "target"])
         target_r = pearson(joined["weight"].to_numpy(), joined["target"].to_numpy()).r
         if learned.fit is not None:
-            agreement = _predicted(learned.fit, data.targets)
+            agreement = predicted_share(learned.fit, data.targets)
     return ModelResult(model.name, target_r, agreement, own, results, missing)
 
 
@@ -395,8 +294,8 @@ def _set(
     data: Published,
     settings: Settings,
 ) -> SetResult:
-    asked = {file: _asked(file, model.reports[file], group.contexts) for file in files}
-    contexts = [context for context in group.contexts if any(context in each for each in asked.values())]
+    asked = _asked({file: model.reports[file] for file in files}, group.contexts, data.contexts)
+    contexts = [each.name for each in data.contexts if any(each.name in names for names in asked.values())]
     reports = pl.concat([model.reports[file] for file in files])
     result = accuracy(group.weights, reports, contexts=contexts, replies=settings.replies, level=settings.level)
     folds = {
@@ -433,15 +332,23 @@ def _set(
     )
 
 
-def _asked(file: str, reports: pl.DataFrame, contexts: Sequence[str]) -> list[str]:
-    """Return the contexts that a file's model was asked about: all, or the half that a fold was not trained on.
+def _asked(
+    reports: Mapping[str, pl.DataFrame], decided: Sequence[str], known: Sequence[Context]
+) -> dict[str, list[str]]:
+    """Return the contexts that each file's model was asked about: all, or the half that a fold was not trained on.
 
-    A context that the file reports on counts as asked about, wherever the halves are cut.
+    A context that a file reports on was asked about, wherever the halves are cut and whether or not there are choices
+    for it; one that only the other fold reports on was not.
     """
-    half = len(contexts) // 2
-    planned = {"introspection_first": contexts[half:], "introspection_last": contexts[:half]}.get(file, contexts)
-    found = set(reports["context"].to_list())
-    return [context for context in contexts if context in found or context in set(planned)]
+    half = len(decided) // 2
+    planned = {"introspection_first": decided[half:], "introspection_last": decided[:half]}
+    found = {file: set(table["context"].to_list()) for file, table in reports.items()}
+    asked = {}
+    for file, own in found.items():
+        elsewhere = set().union(*found.values()) - own
+        names = own | (set(planned.get(file, decided)) - elsewhere)
+        asked[file] = [context.name for context in known if context.name in names]
+    return asked
 
 
 def _gains(
@@ -469,7 +376,3 @@ def _differences(models: Sequence[ModelResult], name: str, level: float) -> list
         for place, one in enumerate(held)
         for other in held[place + 1 :]
     ]
-
-
-def _float(value: object) -> float | None:
-    return float(value) if isinstance(value, int | float) and value == value else None

@@ -204,9 +204,12 @@ impl Ascending {
 
 /// The acceleration from leave-one-out estimates: a sixth of the skewness of their influence.
 fn acceleration(jackknife: &[f64]) -> Outcome<f64> {
-    // Compared one by one: the mean of equal values may differ from them by rounding.
-    if jackknife.iter().all(|v| *v == jackknife[0]) {
+    if jackknife.is_empty() {
         return Err(Undefined::NoVariation);
+    }
+    // Compared one by one: the mean of equal values may differ from them by rounding. What no unit moves is not skewed.
+    if jackknife.iter().all(|v| *v == jackknife[0]) {
+        return Ok(0.0);
     }
     let mean = jackknife.iter().sum::<f64>() / jackknife.len() as f64;
     let (squares, cubes) = jackknife.iter().fold((0.0, 0.0), |(s, c), v| {
@@ -253,7 +256,12 @@ mod tests {
             draws.bca_interval(0.0, &[0.0, 1.0], 0.9),
             Ok(Err(Undefined::BeyondDraws))
         );
-        assert_eq!(draws.bca_interval(2.0, &[0.1; 3], 0.9), Ok(Err(Undefined::NoVariation)));
+        let plain = draws.percentile_interval(0.9).expect("valid");
+        let same = draws
+            .bca_interval(2.0, &[0.1; 3], 0.9)
+            .expect("valid")
+            .expect("defined");
+        assert!((plain.0 - same.0).abs() < 1e-9 && (plain.1 - same.1).abs() < 1e-9);
         assert_eq!(draws.bca_interval(2.0, &[], 0.9), Ok(Err(Undefined::NoVariation)));
     }
 

@@ -29,7 +29,7 @@ impl Undefined {
             Self::TooFewContexts => "too few contexts",
             Self::NoVariation => "no variation",
             Self::Perfect => "perfect correlation",
-            Self::UndefinedDeletion => "undefined without one context",
+            Self::UndefinedDeletion => "undefined with one left out",
             Self::BeyondDraws => "beyond the draws",
             Self::NoEstimate => "no estimate",
         }

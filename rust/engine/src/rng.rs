@@ -35,8 +35,8 @@ pub enum Purpose {
     ContextBootstrap = 6,
     /// Draws from the Laplace approximation of a posterior.
     Laplace = 7,
-    /// Assignment of trials to folds.
-    Folds = 8,
+    /// Random halves of replies.
+    Halves = 8,
     /// Anything that users of the package draw for themselves.
     User = 255,
 }
@@ -51,7 +51,7 @@ impl Purpose {
         Self::TrialBootstrap,
         Self::ContextBootstrap,
         Self::Laplace,
-        Self::Folds,
+        Self::Halves,
         Self::User,
     ];
 
