@@ -250,19 +250,8 @@ def parse(text: str, file: str | Path) -> tuple[Context, ...]:
     InputError
         As for :func:`load`.
     """
-    document = parse_document(text, file)
-    authors = isinstance(document, list)
-    if authors:
-        entries, where = document, ""
-    elif isinstance(document, dict) and isinstance(document.get("contexts"), list):
-        check_keys(document, {"contexts", "$schema"}, str(file))
-        entries, where = document["contexts"], "contexts"
-    else:
-        raise InputError.at(
-            'an object with a list of "contexts", or a list of scenarios', describe(document), file=file
-        )
-    if not entries:
-        raise InputError.at("at least one context", "an empty list", file=file)
+    entries, authors = read_entries(text, file)
+    where = "" if authors else "contexts"
     built = []
     for index, entry in enumerate(entries):
         try:
@@ -273,6 +262,44 @@ def parse(text: str, file: str | Path) -> tuple[Context, ...]:
             raise InputError(f"{file}, {where}[{index}]{name}, {error}") from None
     check_names(built, file)
     return tuple(built)
+
+
+def read_entries(text: str, file: str | Path) -> tuple[list[Any], bool]:
+    """Read what stands for contexts in JSON text, entry by entry and unchecked.
+
+    Parameters
+    ----------
+    text
+        The JSON.
+    file
+        Named in errors; not opened.
+
+    Returns
+    -------
+    entries
+        At least one value of any kind.
+    authors
+        Whether they are in the authors' format.
+
+    Raises
+    ------
+    InputError
+        Where the text is no JSON or holds no entries.
+    """
+    document = parse_document(text, file)
+    authors = isinstance(document, list)
+    if authors:
+        entries = document
+    elif isinstance(document, dict) and isinstance(document.get("contexts"), list):
+        check_keys(document, {"contexts", "$schema"}, str(file))
+        entries = document["contexts"]
+    else:
+        raise InputError.at(
+            'an object with a list of "contexts", or a list of scenarios', describe(document), file=file
+        )
+    if not entries:
+        raise InputError.at("at least one context", "an empty list", file=file)
+    return entries, authors
 
 
 def check_names(contexts: Iterable[Context], file: str | Path | None = None) -> None:
