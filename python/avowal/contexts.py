@@ -35,8 +35,6 @@ CONTEXT_KEYS = {"name", "field", "use", "agent", "question", "attributes"}
 ATTRIBUTE_KEYS = {"name", "units", "min", "max"}
 """The keys of avowal's format; ``contexts/schema.json`` says which may be absent."""
 
-SCHEMA = "schema.json"
-
 
 @dataclass(frozen=True, slots=True)
 class Attribute:
@@ -188,12 +186,23 @@ def builtin(use: Use | None = None) -> tuple[Context, ...]:
     return tuple(each for each in _shipped() if use in (None, each.use))
 
 
-@cache
-def _shipped() -> tuple[Context, ...]:
+def builtin_documents() -> dict[str, str]:
+    """Return the files that the built-in contexts are read from.
+
+    Returns
+    -------
+    dict of str
+        JSON text by file name, one file for each field of life, in alphabetical order.
+    """
     # The build puts them there from contexts/ (rust/bindings/build.rs), in editable installs too.
     folder = files("avowal") / "data" / "contexts"
-    names = sorted(each.name for each in folder.iterdir() if each.name.endswith(".json") and each.name != SCHEMA)
-    return _join((f"avowal/data/contexts/{name}", (folder / name).read_text(encoding="utf-8")) for name in names)
+    names = sorted(each.name for each in folder.iterdir() if each.name.endswith(".json") and each.name != "schema.json")
+    return {f"avowal/data/contexts/{name}": (folder / name).read_text(encoding="utf-8") for name in names}
+
+
+@cache
+def _shipped() -> tuple[Context, ...]:
+    return _join(builtin_documents().items())
 
 
 def _join(texts: Iterable[tuple[str, str]]) -> tuple[Context, ...]:
