@@ -27,8 +27,8 @@ OVERLAP = 0.6
 """The share of common words (those in both, of those in either) from which two texts are near-duplicates.
 
 Among the authors' 1,365 contexts, .6 finds spade and shovel, kettle and electric kettle, storage capacity and door
-storage capacity; at .5 come pairs such as tablet and tablet case, which are different decisions. Nothing built in exceeds
-a third.
+storage capacity; at .5 come pairs such as tablet and tablet case, which are different decisions. Nothing built in
+exceeds a third.
 """
 
 STOP_WORDS = frozenset(
