@@ -108,6 +108,15 @@ def test_builtin_contexts_are_what_the_documentation_says(root):
             assert attribute.units
 
 
+def test_the_page_lists_the_builtin_contexts(root):
+    page = (root / "docs" / "contexts-builtin.md").read_text(encoding="utf-8")
+    rows = dict.fromkeys(each.field for each in contexts.builtin())
+    for field in rows:
+        uses = ([each.name for each in contexts.builtin(use) if each.field == field] for use in ("training", "native"))
+        rows[field] = f"| {field} | {' | '.join(', '.join(names) for names in uses)} |"
+    assert "\n".join(["| field | training | native |", "|---|---|---|", *rows.values()]) in page
+
+
 def test_builtin_contexts_divide_into_training_and_native():
     training, native = contexts.builtin("training"), contexts.builtin("native")
     assert len(training) == len(native) == 120
