@@ -178,7 +178,7 @@ def page(times: Floats, checks: list[tuple[float, float]], separated: int) -> st
             f"{AGENTS:,} agents x {TRIALS} trials x {ATTRIBUTES} attributes; N(0, 1) priors on slopes, flat intercept.",
             f"One thread each; {len(times)} rounds in one process, each contender once a round. Made by `make bench`.",
             "",
-            "| fitter | microseconds per agent | ratio to avowal | largest gradient norm | largest difference |",
+            "| fitter | microseconds per agent | times avowal's | largest gradient norm | largest difference |",
             "|---|---:|---:|---:|---:|",
             *rows,
             "",

@@ -116,6 +116,7 @@ fn bootstrap_of_trials(bencher: Bencher, resamples: usize) {
         method: Method::Percentile,
         statistic: Statistic::Scaled,
         seed: SEED,
+        keep_draws: false,
     };
     let model = model(Estimator::Map(Priors::default()));
     bencher

@@ -17,7 +17,7 @@ from avowal.estimators import Estimator, resolve
 from avowal.fit import ArrayFit
 from avowal.rng import unit_id
 from avowal.tables import WEIGHT_INTERVALS
-from avowal.trials import Trials, by_name, from_choices
+from avowal.trials import Trials, as_arrays, by_name, from_choices
 
 Floats = NDArray[np.float64]
 
@@ -130,9 +130,7 @@ def bootstrap_ragged(
     name, numbers = resolve(estimator)
     agents, attributes = len(trials.offsets) - 1, trials.differences.shape[1]
     raw = _core.trial_bootstrap(
-        trials.differences,
-        trials.choices,
-        trials.offsets,
+        *as_arrays(trials.differences, trials.choices, trials.offsets),
         name,
         numbers,
         intercept,

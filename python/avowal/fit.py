@@ -16,7 +16,7 @@ from avowal.contexts import Context
 from avowal.errors import InputError
 from avowal.estimators import Estimator, resolve
 from avowal.tables import AGENT_FITS, FITTED_WEIGHTS
-from avowal.trials import Trials, by_name, from_choices
+from avowal.trials import Trials, as_arrays, by_name, from_choices
 
 STATUSES = ("ok", "not converged", "too few trials", "no variation", "rank deficient", "separated")
 """What an agent's data are like, in the engine's order; where several hold, the first of: not converged, too few
@@ -162,24 +162,24 @@ def fit_arrays(
 
 
 def fit_ragged(
-    differences: Floats,
-    choices: NDArray[np.uint8],
-    offsets: NDArray[np.uint64],
+    differences: ArrayLike,
+    choices: ArrayLike,
+    offsets: ArrayLike,
     *,
     estimator: Estimator | str = "map",
     intercept: bool = True,
     threads: int = 0,
 ) -> ArrayFit:
-    """Fit agents with any numbers of trials; arrays are borrowed, not copied.
+    """Fit agents with any numbers of trials; arrays of the types given are borrowed, others copied.
 
     Parameters
     ----------
     differences
-        Shape (trials, attributes), C-contiguous: agent after agent.
+        Shape (trials, attributes), float64, C-contiguous: agent after agent.
     choices
-        Shape (trials,): 1 for A, 0 for B.
+        Shape (trials,), uint8: 1 for A, 0 for B.
     offsets
-        Shape (agents + 1,): agent i owns the trials ``offsets[i]:offsets[i + 1]``.
+        Shape (agents + 1,), uint64: agent i owns the trials ``offsets[i]:offsets[i + 1]``.
     estimator, intercept, threads
         As for :func:`fit_arrays`.
 
@@ -194,8 +194,9 @@ def fit_ragged(
         Where lengths or values are not as described.
     """
     name, numbers = resolve(estimator)
-    raw = _core.fit_agents(differences, choices, offsets, name, numbers, intercept, as_u64("threads", threads))
-    agents, attributes = len(offsets) - 1, differences.shape[1]
+    arrays = as_arrays(differences, choices, offsets)
+    raw = _core.fit_agents(*arrays, name, numbers, intercept, as_u64("threads", threads))
+    agents, attributes = len(arrays[2]) - 1, arrays[0].shape[1]
     parameters = attributes + intercept
     errors = raw["standard_errors"].reshape(agents, parameters)
     return ArrayFit(
@@ -303,9 +304,7 @@ def cross_validate(
     """
     name, numbers = resolve(estimator)
     return _core.cross_validate(
-        trials.differences,
-        trials.choices,
-        trials.offsets,
+        *as_arrays(trials.differences, trials.choices, trials.offsets),
         name,
         numbers,
         intercept,

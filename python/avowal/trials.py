@@ -7,9 +7,10 @@ from dataclasses import dataclass
 
 import numpy as np
 import polars as pl
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from avowal.account import Account
+from avowal.checks import as_floats, as_u64s
 from avowal.contexts import Context
 from avowal.errors import InputError
 from avowal.tables import CHOICES, conform
@@ -94,8 +95,8 @@ def from_choices(choices: pl.DataFrame, contexts: Iterable[Context]) -> list[Tri
     Raises
     ------
     InputError
-        Where a context is unknown, a choice is neither A nor B nor null with a reason, or an option doesn't have one
-        finite value for each attribute.
+        Where a model, context or trial is null, a trial stands there twice, a context is unknown, a choice is neither
+        A nor B nor null with a reason, or an option doesn't have one finite value for each attribute.
     """
     named = by_name(contexts)
     table = conform(choices, CHOICES, "choices")
@@ -116,10 +117,49 @@ def from_choices(choices: pl.DataFrame, contexts: Iterable[Context]) -> list[Tri
     ]
 
 
+def as_arrays(
+    differences: ArrayLike, choices: ArrayLike, offsets: ArrayLike
+) -> tuple[NDArray[np.float64], NDArray[np.uint8], NDArray[np.uint64]]:
+    """Check the types of ragged arrays; what they hold is checked where it is used.
+
+    Parameters
+    ----------
+    differences, choices, offsets
+        As in :class:`Trials`; borrowed where they are contiguous and of the types given there, else copied.
+
+    Returns
+    -------
+    tuple of ndarray
+        Contiguous, in those types.
+
+    Raises
+    ------
+    InputError
+        For other dimensions, or values that the types can't hold.
+    """
+    answers = np.asarray(choices)
+    if answers.dtype != np.uint8 or answers.ndim != 1:
+        numbers = as_floats("choices", answers, 1)
+        wrong = numbers[~np.isin(numbers, (0.0, 1.0))]
+        if len(wrong):
+            raise InputError.at("1 (A) or 0 (B)", wrong[0], field="choices")
+        answers = numbers.astype(np.uint8)
+    return (
+        as_floats("differences", differences, 2),
+        np.ascontiguousarray(answers),
+        as_u64s("offsets", offsets, (np.size(offsets),)),
+    )
+
+
 def _check(table: pl.DataFrame, named: Mapping[str, Context]) -> None:
-    for column in ("model", "context"):
+    for column in ("model", "context", "trial"):
         if table[column].null_count():
-            raise InputError.at(f"a {column} in each row", "null", file="choices", field=column)
+            raise InputError.at("a value in every row", "null", file="choices", field=column)
+    doubled = table.filter(table.select("model", "context", "trial").is_duplicated())
+    if len(doubled):
+        row = doubled.row(0, named=True)
+        found = f"trial {row['trial']} of {row['model']}, {row['context']} more than once"
+        raise InputError.at("each trial of a model and context once", found, file="choices", field="trial")
     unknown = table.filter(~pl.col("context").is_in(list(named)))
     if len(unknown):
         raise InputError.at("a known context", repr(unknown["context"][0]), file="choices", field="context")

@@ -16,7 +16,9 @@ from avowal.published.replicate import GAINS, GROUPS, SETS, ModelResult, Replica
 Json = dict[str, Any]
 
 NO_TARGETS = "no file instilled_weights.csv"
+OTHER_TARGETS = "no target weights for these contexts, or none that vary"
 NATIVE_TARGETS = "native contexts have no target weights"
+NO_CROSS = "no correlation with the weights of another model"
 NO_CHOICES = "no choices to fit"
 NO_REPORTS = "no file of reports"
 
@@ -69,9 +71,9 @@ def document(result: Replication) -> Json:
 
 def _model(writer: _Writer, model: ModelResult, result: Replication) -> Json:
     path = f"/models/{_escaped(model.name)}"
-    why = model.missing.get("learned") or (None if result.targets else NO_TARGETS) or "no variation"
+    why = model.missing.get("learned") or (OTHER_TARGETS if result.targets else NO_TARGETS)
     learned = model.groups.get("learned")
-    no_agreement = why if learned is None or not result.targets else NO_CHOICES
+    no_agreement = NO_CHOICES if learned is not None and learned.fit is None and result.targets else why
     return {
         "learned_vs_target": {"r": writer.value(f"{path}/learned_vs_target/r", model.learned_vs_target, why)},
         "agreement": writer.value(f"{path}/agreement", model.agreement, no_agreement),
@@ -126,12 +128,13 @@ def _set(writer: _Writer, path: str, model: ModelResult, name: str, result: Repl
     native = SETS[name][0] == "native"
     no_r = found.accuracy.status
     no_ceiling = NO_CHOICES if group.fit is None else "no estimated weights"
+    no_target = OTHER_TARGETS if no_r == "ok" else no_r
     reasons = {
         "slope": found.accuracy.slope.status,
         "interval": found.accuracy.slope.status,
         "cluster_interval": found.accuracy.cluster_status,
-        "r_target": NATIVE_TARGETS if native else no_r if result.targets else NO_TARGETS,
-        "crossed_r": no_r if len(result.models) > 1 else "the folder holds one model",
+        "r_target": NATIVE_TARGETS if native else no_target if result.targets else NO_TARGETS,
+        "crossed_r": _not_crossed(model, SETS[name][0], result) or (NO_CROSS if no_r == "ok" else no_r),
         "ceiling": no_ceiling,
         "corrected": no_ceiling if found.ceiling is None else no_r,
         "follows_pair": "no two replies with pairs that differ",
@@ -149,6 +152,15 @@ def _set(writer: _Writer, path: str, model: ModelResult, name: str, result: Repl
             if fold not in found.folds:
                 block["folds"][fold] = writer.value(f"{path}/folds/{fold}", None, model.missing.get(fold, NO_REPORTS))
     return block
+
+
+def _not_crossed(model: ModelResult, group: str, result: Replication) -> str | None:
+    others = [other for other in result.models if other.name != model.name]
+    if not others:
+        return "the folder holds one model"
+    if not any(group in other.groups and other.groups[group].estimated for other in others):
+        return f"no other model has {group} weights"
+    return None
 
 
 def _set_values(found: SetResult) -> Json:
@@ -222,7 +234,7 @@ def _fold(writer: _Writer, path: str, fold: Accuracy) -> Json:
 
 
 def _gain(writer: _Writer, name: str, result: Replication) -> Json:
-    path, keys = f"/gain/{name}", ("estimate", "interval", "cluster_interval", "common_contexts", "by_model")
+    path, keys = f"/gain/{name}", ("estimate", "interval", "r", "cluster_interval", "common_contexts", "by_model")
     if name not in result.gains:
         sides = " and ".join(GAINS[name])
         return writer.block(path, dict.fromkeys(keys), {}, f"no model has both {sides}")

@@ -55,6 +55,11 @@ class GroupResult:
     mean_intercept: float | None
     reliability: float | None
 
+    @property
+    def estimated(self) -> bool:
+        """Whether any weight could be estimated."""
+        return self.weights["weight"].count() > 0
+
 
 def group_result(
     choices: pl.DataFrame | None, published: pl.DataFrame | None, contexts: Sequence[Context], *, ours: bool

@@ -221,7 +221,7 @@ def read_reports(path: str | Path, contexts: Sequence[Context], name: str) -> pl
     Raises
     ------
     InputError
-        For a malformed row or an unknown scenario.
+        For a malformed row, an unknown scenario, or a second model.
     """
     sheet = read_sheet(path, may_be_empty=True)
     if not sheet.frame.columns:
@@ -231,6 +231,8 @@ def read_reports(path: str | Path, contexts: Sequence[Context], name: str) -> pl
     sheet.require((column, "scenario"))
     report, a, b = (_numbered(sheet, pattern, count) for pattern in (files.REPORT, files.OPTION_A, files.OPTION_B))
     model = sheet.texts(column)
+    if sheet.rows:
+        sheet.check(column, model == model[0], f"one model in the file, {model[0]!r}")
     scenario = _known(sheet, contexts)
     lists = {"report": report, "a": a, "b": b}
     frame = sheet.numbers([*report, *a, *b]).select(pl.concat_list(names).alias(key) for key, names in lists.items())

@@ -201,6 +201,8 @@ def replicate(
         raise InputError.at("fitted or published", repr(settings.weights), field="weights")
     if settings.replies < 1:
         raise InputError.at("at least 1", settings.replies, field="replies")
+    if not 0 <= settings.threshold <= 1:
+        raise InputError.at("a share from 0 to 1", settings.threshold, field="threshold")
     data = source if isinstance(source, Published) else read(source)
     steps = len(data.models) * (len(GROUPS) + len(SETS))
     done = 0
@@ -248,7 +250,7 @@ def _model(
             others = [
                 groups[other.name][group].weights
                 for other in data.models
-                if group in groups[other.name] and other.name != model.name
+                if other.name != model.name and group in groups[other.name] and groups[other.name][group].estimated
             ]
             results[name] = _set(model, name, found, own[group], others, data, settings)
         elif name not in missing:

@@ -52,6 +52,7 @@ pub fn trial_bootstrap<'py>(
         method,
         statistic,
         seed,
+        keep_draws,
     };
     let units = units.as_slice()?;
     let trials = (differences, choices, offsets);

@@ -43,6 +43,8 @@ pub struct Settings {
     pub statistic: Statistic,
     /// Seed of the resampling.
     pub seed: u64,
+    /// Whether the draws are returned; they take 8 bytes per agent, resample and entry.
+    pub keep_draws: bool,
 }
 
 /// One agent's bootstrap.
@@ -56,7 +58,7 @@ pub struct AgentBootstrap {
     pub standard_errors: Vec<f64>,
     /// Resamples without an optimum, or without a slope to scale by.
     pub undefined: u64,
-    /// The draws that are defined, row by row.
+    /// The draws that are defined, row by row; empty unless they were to be kept.
     pub draws: Vec<f64>,
 }
 
@@ -140,7 +142,7 @@ fn one_agent(
             .and_then(|c| settings.statistic.of(c, &resample))
     };
     let size = trials.choices.len();
-    let mut draws = Vec::with_capacity(settings.resamples * width);
+    let mut draws = room("resamples", settings.resamples, width)?;
     let mut undefined = 0;
     let mut counts = vec![0.0; size];
     for replicate in 0..settings.resamples {
@@ -173,8 +175,17 @@ fn one_agent(
         intervals,
         standard_errors,
         undefined,
-        draws,
+        draws: if settings.keep_draws { draws } else { Vec::new() },
     })
+}
+
+/// An empty list with room for `rows` of `width` numbers, or an error that blames the argument `name`.
+pub(crate) fn room(name: &'static str, rows: usize, width: usize) -> Result<Vec<f64>> {
+    let mut out = Vec::new();
+    match rows.checked_mul(width).map(|size| out.try_reserve_exact(size)) {
+        Some(Ok(())) => Ok(out),
+        _ => Err(Error::input(name, "few enough to fit in memory", rows)),
+    }
 }
 
 /// The statistic without each trial in turn; `None` for a trial that the fit can't do without.
@@ -258,6 +269,7 @@ mod tests {
             method: Method::Bca,
             statistic: Statistic::Scaled,
             seed: 3,
+            keep_draws: true,
         };
         let batch = Batch::new(&differences, &choices, &offsets, 2).expect("valid");
         let flag = Interrupt::new();

@@ -1,5 +1,6 @@
 //! Draws from the normal approximation of each agent's posterior: mode and inverse curvature.
 
+use crate::bootstrap::room;
 use crate::error::{Error, Result, check_len};
 use crate::linalg::{Cholesky, ZERO_MATRIX};
 use crate::logit::MAX_ATTRIBUTES;
@@ -40,12 +41,13 @@ pub fn laplace_draws(
             let row = agent * dim * dim + i * dim;
             block[i][..attributes].copy_from_slice(&covariance[row..row + attributes]);
         }
+        let mut out = room("draws", draws, attributes)?;
         let factor = Cholesky::new(&block, attributes).filter(|_| mode.iter().all(|v| v.is_finite()));
         let Some(factor) = factor else {
-            return Ok(vec![f64::NAN; draws * attributes]);
+            out.resize(draws * attributes, f64::NAN);
+            return Ok(out);
         };
         let mut stream = Stream::new(seed, Purpose::Laplace, units[agent], 0);
-        let mut out = Vec::with_capacity(draws * attributes);
         let mut normals = vec![0.0; attributes];
         for _ in 0..draws {
             stream.fill_normal(&mut normals);

@@ -47,8 +47,8 @@ impl Cholesky {
         Some(Self { dim, lower })
     }
 
-    /// The solution of `L v = b`.
-    fn forward(&self, b: &Vector) -> Vector {
+    /// The solution of `L v = b`, whose squared length is `b' M^-1 b`.
+    pub(crate) fn forward(&self, b: &[f64]) -> Vector {
         let mut v = ZERO_VECTOR;
         for i in 0..self.dim {
             v[i] = (b[i] - dot(&self.lower[i][..i], &v[..i])) / self.lower[i][i];

@@ -24,7 +24,9 @@ pub(super) fn add_penalty(problem: &Problem, point: &mut Point) {
         let (p, q) = logistic(dot(z, &point.theta[..dim]));
         let first = count * p * q * (q - p);
         let second = count * p * q * (1.0 - 6.0 * p * q);
-        let leverage: f64 = (0..dim).map(|i| z[i] * dot(&inverse[i][..dim], z)).sum();
+        // From the factor, not the inverse, which loses twice the digits where columns are nearly dependent.
+        let half = factor.forward(z);
+        let leverage = dot(&half[..dim], &half[..dim]);
         for i in 0..dim {
             point.gradient[i] += 0.5 * first * leverage * z[i];
             for j in 0..=i {

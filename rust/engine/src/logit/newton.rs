@@ -37,9 +37,14 @@ impl Optimum {
 
 /// The local maximum that lies uphill from `start`.
 pub(super) fn climb(problem: &Problem, start: Vector) -> Optimum {
+    climb_for(problem, start, STEPS)
+}
+
+/// [`climb`] with fewer steps, wherever they lead.
+pub(super) fn climb_for(problem: &Problem, start: Vector, steps: u32) -> Optimum {
     let dim = problem.dim;
     let mut at = Optimum::at(problem, problem.evaluate(&start), 0);
-    while at.steps < STEPS {
+    while at.steps < steps {
         let factor = Cholesky::new(&at.point.curvature, dim).or_else(|| Cholesky::new(&at.point.safe_curvature, dim));
         let Some(factor) = factor else {
             return at;

@@ -2,7 +2,7 @@
 
 use crate::linalg::{MAX, Matrix, Vector, ZERO_MATRIX, ZERO_VECTOR, dot};
 
-use super::{Estimator, InterceptPrior, Priors};
+use super::Estimator;
 
 /// An agent's trials: differences between the options (`trials x attributes`, row by row) and whether A was chosen.
 #[derive(Debug, Clone, Copy)]
@@ -116,18 +116,8 @@ impl<'a> Problem<'a> {
         }
     }
 
-    /// The same data and slope prior with a free intercept; for posterior modes.
-    pub(super) fn with_flat_intercept(&self) -> Self {
-        let estimator = match self.estimator {
-            Estimator::Map(priors) => {
-                let intercept = InterceptPrior {
-                    scale: f64::INFINITY,
-                    ..priors.intercept
-                };
-                Estimator::Map(Priors { intercept, ..priors })
-            }
-            other => other,
-        };
+    /// The same trials for another estimator.
+    pub(super) fn with(&self, estimator: Estimator) -> Self {
         Self {
             estimator,
             design: self.design.clone(),

@@ -12,18 +12,44 @@
 //! * A rival needs `g' > 0`, so it lies before the maximum of `g`, the optimum without a prior on the intercept.
 //! * Without such a maximum (constant choices) `g` lies below zero and below its tangent at the mode, so the objective is
 //!   at most `h` where the tangent meets zero (before that point the bound is convex, and at `v` it is below the mode).
+//!
+//! Firth's penalised likelihood has several maxima where trials differ much in size: between them some trials' choices
+//! turn certain and others become the informative ones. No proof is at hand there, so it is also climbed from points
+//! along the way that Newton's method takes from zero to the maximum of the likelihood, or towards infinity: a way that
+//! passes every degree of certainty and, like Firth's estimate, knows no units.
 
 use crate::linalg::{Vector, ZERO_VECTOR, dot};
 
 use super::newton;
 use super::problem::{Point, Problem};
-use super::{Estimator, InterceptPrior};
+use super::{Estimator, InterceptPrior, Priors};
 
-/// Points from which to look for a higher mode than `mode`; none where it is proved the highest.
+/// Steps from zero towards the maximum of the likelihood at which Firth's maximum is looked for.
+const WAYPOINTS: [u32; 4] = [2, 4, 8, 16];
+
+/// Points from which to look for a higher maximum than `mode`; none where it is proved the highest.
 pub(super) fn starts(problem: &Problem, mode: &Point) -> Vec<Vector> {
-    let Estimator::Map(priors) = problem.estimator else {
-        return Vec::new();
-    };
+    match problem.estimator {
+        Estimator::Map(priors) => beyond_the_mode(problem, mode, &priors),
+        Estimator::Firth => along_the_way(problem),
+        Estimator::MaximumLikelihood | Estimator::Ridge { .. } => Vec::new(),
+    }
+}
+
+fn along_the_way(problem: &Problem) -> Vec<Vector> {
+    let likelihood = problem.with(Estimator::MaximumLikelihood);
+    let (mut theta, mut taken) = (ZERO_VECTOR, 0);
+    WAYPOINTS
+        .iter()
+        .map(|&steps| {
+            theta = newton::climb_for(&likelihood, theta, steps - taken).point.theta;
+            taken = steps;
+            theta
+        })
+        .collect()
+}
+
+fn beyond_the_mode(problem: &Problem, mode: &Point, priors: &Priors) -> Vec<Vector> {
     let prior = priors.intercept;
     if !problem.intercept || prior.is_flat() || prior.degrees_of_freedom.is_infinite() {
         return Vec::new();
@@ -42,7 +68,7 @@ pub(super) fn starts(problem: &Problem, mode: &Point) -> Vec<Vector> {
     }
     if away * away >= inflection_squared {
         let mut starts = vec![at(prior.location)];
-        starts.extend((a > 0.0 && b > 0.0).then(|| without_prior(problem, mode)));
+        starts.extend((a > 0.0 && b > 0.0).then(|| without_prior(problem, mode, priors)));
         return starts;
     }
     let beyond = prior.location + inflection_squared / away;
@@ -50,7 +76,7 @@ pub(super) fn starts(problem: &Problem, mode: &Point) -> Vec<Vector> {
         return Vec::new();
     }
     if a > 0.0 && b > 0.0 {
-        let free = without_prior(problem, mode);
+        let free = without_prior(problem, mode, priors);
         let before = (free[last] - beyond) * away.signum() < 0.0;
         return if before { Vec::new() } else { vec![free] };
     }
@@ -80,6 +106,11 @@ fn against(problem: &Problem, prior: &InterceptPrior, slope_sd: f64, side: f64, 
 }
 
 /// The optimum without a prior on the intercept, which is close to the mode where there is much data.
-fn without_prior(problem: &Problem, mode: &Point) -> Vector {
-    newton::climb(&problem.with_flat_intercept(), mode.theta).point.theta
+fn without_prior(problem: &Problem, mode: &Point, priors: &Priors) -> Vector {
+    let intercept = InterceptPrior {
+        scale: f64::INFINITY,
+        ..priors.intercept
+    };
+    let free = problem.with(Estimator::Map(Priors { intercept, ..*priors }));
+    newton::climb(&free, mode.theta).point.theta
 }

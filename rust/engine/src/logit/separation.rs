@@ -13,21 +13,28 @@ use crate::linalg::{Cholesky, MAX, Vector, ZERO_MATRIX, ZERO_VECTOR, dot, norm};
 /// Inner products of unit rows with a unit direction below this are zero but for rounding.
 const ZERO: f64 = 1e-9;
 
-/// Whether a direction separates `rows` (`dim` values each, zero rows allowed, any positive scale per row).
-pub(crate) fn separated(rows: &[f64], dim: usize) -> bool {
+/// Whether a direction separates `rows` (`dim` values each, zero rows allowed, any positive scale per row and column).
+pub(crate) fn separated(mut rows: Vec<f64>, dim: usize) -> bool {
+    // Neither the length of a row nor the unit of a column matters, so both are taken out: rounding is told from
+    // separation by size.
+    for i in 0..dim {
+        let largest = rows.iter().skip(i).step_by(dim).fold(0.0_f64, |m, v| m.max(v.abs()));
+        if largest > 0.0 {
+            rows.iter_mut().skip(i).step_by(dim).for_each(|v| *v /= largest);
+        }
+    }
     let unit: Vec<f64> = rows.chunks_exact(dim).filter_map(unit_row).flatten().collect();
     if unit.is_empty() {
         return false;
     }
-    // Rounding in a sum of so many unit rows stays far below this; a single row beyond the plane stays far above.
-    let nothing = ZERO * ((unit.len() / dim) as f64).sqrt();
-    let residual = ActiveSet::new(&unit, dim).minimise(nothing);
+    let set = ActiveSet::new(&unit, dim);
+    let nothing = set.nothing();
+    let residual = set.minimise();
     let length = norm(&residual[..dim]);
-    if length <= nothing {
-        return false;
-    }
-    unit.chunks_exact(dim)
-        .all(|row| dot(row, &residual[..dim]) >= -ZERO * length)
+    length > nothing
+        && unit
+            .chunks_exact(dim)
+            .all(|row| dot(row, &residual[..dim]) >= -ZERO * length)
 }
 
 fn unit_row(row: &[f64]) -> Option<impl Iterator<Item = f64> + '_> {
@@ -64,6 +71,11 @@ impl<'a> ActiveSet<'a> {
         &self.rows[t * self.dim..(t + 1) * self.dim]
     }
 
+    /// Rounding in a sum of all rows stays far below this length; a single row beyond the plane stays far above.
+    fn nothing(&self) -> f64 {
+        ZERO * ((self.rows.len() / self.dim) as f64).sqrt()
+    }
+
     /// `sum_t (1 + l_t) a_t`.
     fn residual(&self) -> Vector {
         let mut r = self.total;
@@ -74,18 +86,19 @@ impl<'a> ActiveSet<'a> {
         r
     }
 
-    /// The shortest residual over non-negative multipliers, or one no longer than `nothing`.
-    fn minimise(mut self, nothing: f64) -> Vector {
+    /// The shortest residual over non-negative multipliers; ends because no accepted step lengthens it.
+    fn minimise(mut self) -> Vector {
         let mut residual = self.residual();
         let mut refused: Vec<usize> = Vec::new();
         loop {
             let length = norm(&residual[..self.dim]);
-            if length <= nothing {
+            if length <= self.nothing() {
                 return residual;
             }
             let Some(entering) = self.most_violated(&residual, length, &refused) else {
                 return residual;
             };
+            let before = self.active.clone();
             self.active.push((entering, 0.0));
             let accepted = self.descend();
             let next = self.residual();
@@ -94,9 +107,8 @@ impl<'a> ActiveSet<'a> {
                 refused.clear();
             } else {
                 // Rounding let in a row that cannot shorten the residual: leave it out until something else has.
-                self.active.retain(|&(t, _)| t != entering);
+                self.active = before;
                 refused.push(entering);
-                residual = self.residual();
             }
         }
     }
@@ -176,11 +188,29 @@ mod tests {
 
     #[test]
     fn one_sided_rows_are_separated_and_opposite_rows_are_not() {
-        assert!(separated(&[1.0, 0.0, 0.5, 1.0, 0.2, -0.1], 2));
-        assert!(!separated(&[1.0, 0.0, -1.0, 0.0], 2));
-        assert!(separated(&[1.0, 0.0, -1.0, 0.0, 0.0, 1.0], 2));
-        assert!(!separated(&[0.0, 0.0], 2));
-        assert!(!separated(&[], 3));
+        assert!(separated(vec![1.0, 0.0, 0.5, 1.0, 0.2, -0.1], 2));
+        assert!(!separated(vec![1.0, 0.0, -1.0, 0.0], 2));
+        assert!(separated(vec![1.0, 0.0, -1.0, 0.0, 0.0, 1.0], 2));
+        assert!(!separated(vec![0.0, 0.0], 2));
+        assert!(!separated(vec![], 3));
+    }
+
+    #[test]
+    fn a_residual_of_rounding_error_ends_the_search() {
+        // As many independent rows as dimensions cancel exactly; what rounding leaves of them pointed nowhere, forever.
+        let rows = vec![2.0, 2.0, 0.0, -2.0, -1.0, 2.0, 0.0, -1.0, 0.0, -2.0, -1.0, -1.0];
+        assert!(!separated(rows, 3));
+    }
+
+    #[test]
+    fn units_of_columns_do_not_matter() {
+        let rows = [1.0, 0.0, -1.0, 0.0, 0.0, 1.0, 3.0, 1.0];
+        for unit in [1e-300, 1e-12, 1e12, 1e300] {
+            let mut overlapping: Vec<f64> = rows.chunks(2).flat_map(|r| [r[0] * unit, r[1]]).collect();
+            assert!(separated(overlapping.clone(), 2));
+            overlapping.extend([unit, -1.0]);
+            assert!(!separated(overlapping, 2));
+        }
     }
 
     proptest! {
@@ -196,7 +226,7 @@ mod tests {
                 row.iter().map(move |v| v * side)
             }).collect();
             prop_assume!(raw.iter().any(|row| dot(row, &normal).abs() > 1e-3));
-            prop_assert!(separated(&rows, 4));
+            prop_assert!(separated(rows, 4));
         }
 
         #[test]
@@ -210,7 +240,7 @@ mod tests {
             }
             let last = rows.len() - 4;
             rows.rotate_left(last);
-            prop_assert!(!separated(&rows, 4));
+            prop_assert!(!separated(rows, 4));
         }
     }
 }

@@ -1,6 +1,6 @@
 //! What an agent's choices allow, whatever is estimated from them.
 
-use crate::linalg::{Vector, ZERO_VECTOR, rank};
+use crate::linalg::rank;
 
 use super::Estimator;
 use super::problem::Problem;
@@ -41,14 +41,13 @@ pub(super) struct Data {
 
 impl Data {
     pub(super) fn of(problem: &Problem) -> Self {
-        let units = units(problem);
         let mut columns: Vec<Vec<f64>> = vec![Vec::new(); problem.dim];
         let mut rows = Vec::new();
         for (z, _, chose_a) in problem.rows() {
             let sign = if chose_a { 1.0 } else { -1.0 };
-            for ((column, v), unit) in columns.iter_mut().zip(z).zip(units) {
-                column.push(v * unit);
-                rows.push(sign * v * unit);
+            for (column, v) in columns.iter_mut().zip(z) {
+                column.push(*v);
+                rows.push(sign * v);
             }
         }
         let (a, b) = problem.tally();
@@ -56,7 +55,7 @@ impl Data {
             enough: a + b >= problem.dim as f64,
             varied: a > 0.0 && b > 0.0,
             full_rank: rank(&mut columns) == problem.dim,
-            separated: separated(&rows, problem.dim),
+            separated: separated(rows, problem.dim),
         }
     }
 
@@ -78,22 +77,6 @@ impl Data {
             Estimator::Map(_) | Estimator::Ridge { .. } => penalised_exists(problem),
         }
     }
-}
-
-/// Factors that bring every design column to a largest entry of one, so that no attribute's scale decides what counts as
-/// zero; zero for an attribute whose differences are all the same but for rounding.
-fn units(problem: &Problem) -> Vector {
-    let mut largest = ZERO_VECTOR;
-    for (z, _, _) in problem.rows() {
-        (0..problem.dim).for_each(|i| largest[i] = largest[i].max(z[i].abs()));
-    }
-    let mut factors = ZERO_VECTOR;
-    for i in 0..problem.dim {
-        if largest[i] > 1e-13 * problem.centre[i].abs() {
-            factors[i] = largest[i].recip();
-        }
-    }
-    factors
 }
 
 /// [`Data::has_optimum`] with no more work than the estimator needs; Firth's search finds a lack of rank by itself.
