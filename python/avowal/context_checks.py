@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import partial
 from itertools import combinations
 from typing import Any, Literal, TypeAlias
 
@@ -182,12 +183,12 @@ def _faults(entry: Any) -> Iterator[tuple[Kind, str]]:
         return
     yield from _unknown_keys(entry, CONTEXT_KEYS, "")
     for key in ("name", "question"):
-        yield from _caught("format", "", lambda key=key: check_text(value(entry, key), key))
+        yield from _caught("format", "", partial(_text_at, entry, key))
     for key in ("agent", "field"):
         if entry.get(key) is not None:
-            yield from _caught("format", "", lambda key=key: check_text(entry[key], key))
+            yield from _caught("format", "", partial(_text_at, entry, key))
     if entry.get("use") is not None:
-        yield from _caught("format", "", lambda: check_use(entry["use"]))
+        yield from _caught("format", "", partial(check_use, entry["use"]))
     try:
         attributes = listed(entry, "attributes")
     except InputError as error:
@@ -206,13 +207,16 @@ def _attribute_faults(attribute: Any, place: str) -> Iterator[tuple[Kind, str]]:
         return
     inside = f"{place}."
     yield from _unknown_keys(attribute, ATTRIBUTE_KEYS, inside)
-    yield from _caught("format", inside, lambda: check_text(value(attribute, "name"), "name"))
-    yield from _caught("format", inside, lambda: check_text(value(attribute, "units"), "units", blank=True))
+    yield from _caught("format", inside, partial(_text_at, attribute, "name"))
+    yield from _caught("format", inside, partial(_text_at, attribute, "units", blank=True))
     limits: list[float] = []
     for key in ("min", "max"):
-        yield from _caught("format", inside, lambda key=key: limits.append(number(value(attribute, key), key)))
+        try:
+            limits.append(number(value(attribute, key), key))
+        except InputError as error:
+            yield "format", f"{inside}{error}"
     if len(limits) == 2:
-        wrong = list(_caught("range", inside, lambda: Attribute("any", "", *limits)))
+        wrong = list(_caught("range", inside, partial(Attribute, "any", "", *limits)))
         yield from wrong
         count = LEVELS if wrong else levels(*limits)
         if count < LEVELS:
@@ -233,6 +237,10 @@ def _attribute_names(attributes: list[Any]) -> Iterator[tuple[Kind, str]]:
                 f"{place}: expected names with less than {OVERLAP} of their words in common, "
                 f"found {one!r} and {other!r} ({share:.2f})",
             )
+
+
+def _text_at(entry: dict[str, Any], key: str, *, blank: bool = False) -> None:
+    check_text(value(entry, key), key, blank=blank)
 
 
 def _unknown_keys(entry: dict[str, Any], known: set[str], inside: str) -> Iterator[tuple[Kind, str]]:
