@@ -148,3 +148,11 @@ def test_public_name_is_described(item: Callable[..., object]) -> None:
     # By its own module: avowal.fit may be a function as well as the module that holds it.
     address = f"{item.__module__}.{item.__qualname__}"
     assert not [message for code, message in validate(address)["errors"] if code in wanted]
+
+
+def test_the_readmes_picture_is_what_its_script_draws() -> None:
+    drawn = subprocess.run(
+        [sys.executable, "-c", "import picture; print(picture.picture(), end='')"],
+        cwd=ROOT / "docs", capture_output=True, text=True, encoding="utf-8", check=True,
+    ).stdout  # fmt: skip
+    assert drawn == (ROOT / "docs" / "picture.svg").read_text(encoding="utf-8")

@@ -100,8 +100,9 @@ GOOD = ("m", "two", 0, [1.0, 2.0], [3.0, 4.0], "A", None)
     ("change", "message"),
     [
         ({1: "three"}, "choices, context: expected a known context, found 'three'"),
-        ({1: None}, "choices, context: expected a context in each row"),
-        ({0: None}, "choices, model: expected a model in each row"),
+        ({1: None}, "choices, context: expected a value in every row"),
+        ({0: None}, "choices, model: expected a value in every row"),
+        ({2: 1}, "choices, trial: expected each trial of a model and context once, found trial 1 of m, two"),
         ({5: "C"}, "choices, choice: expected A, B or null, found 'C'"),
         ({5: "a"}, "expected A, B or null, found 'a'"),
         ({5: None}, "choices, failure: expected a reason where the choice is null, found none at m, two, trial 0"),
@@ -114,8 +115,9 @@ GOOD = ("m", "two", 0, [1.0, 2.0], [3.0, 4.0], "A", None)
 )
 def test_bad_rows_are_named(change: dict, message: str) -> None:
     bad = tuple(change.get(i, value) for i, value in enumerate(GOOD))
+    first = (*GOOD[:2], 1, *GOOD[3:])
     with pytest.raises(InputError, match=message):
-        from_choices(choices([GOOD, bad] if 0 not in change else [bad]), KNOWN)
+        from_choices(choices([first, bad]), KNOWN)
 
 
 def test_bad_tables_and_contexts_are_named() -> None:
