@@ -101,8 +101,8 @@ def show(parts: Iterable[object]) -> None:
     """
     from rich.console import Console
 
-    console = Console(highlight=False, soft_wrap=False)
+    console = Console(highlight=False, emoji=False)
     if not console.is_terminal:
-        console = Console(highlight=False, width=120)
+        console = Console(highlight=False, emoji=False, width=120)
     for part in parts:
         console.print(part, markup=False)
