@@ -10,9 +10,9 @@ from html import escape
 from pathlib import Path
 from textwrap import wrap
 
-from avowal import agents, contexts, design
+from avowal import agents, design
 from avowal.accuracy import Accuracy
-from avowal.demo import INVERSE_TEMPERATURE, POSITION_BIAS, SETS, demo
+from avowal.demo import INVERSE_TEMPERATURE, POSITION_BIAS, SETS, demo, sample
 from avowal.prompts import decision_messages
 from avowal.reports import report
 from avowal.text import estimate
@@ -65,7 +65,7 @@ def scatter(place: int, title: str, found: Accuracy) -> list[str]:
 def picture() -> str:
     """Return the SVG."""
     result = demo()
-    context = contexts.builtin()[0]
+    context = sample()[0]
     targets = agents.targets([context], seed=1)
     pairs = design.pairs([context], 1, seed=1)
     rule = agents.Logistic(INVERSE_TEMPERATURE, POSITION_BIAS)

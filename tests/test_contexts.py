@@ -2,6 +2,7 @@
 
 import json
 import math
+import re
 from collections import Counter
 from importlib.resources import files
 from pathlib import Path
@@ -14,6 +15,7 @@ from hypothesis import strategies as st
 
 from avowal import contexts
 from avowal.contexts import Attribute, Context
+from avowal.demo import sample
 from avowal.errors import InputError
 
 TEXT = st.text(st.characters(exclude_categories=["Cs"]), min_size=1).filter(str.strip)
@@ -21,11 +23,14 @@ NUMBER = st.floats(allow_nan=False, allow_infinity=False, width=32)
 RANGES = st.tuples(NUMBER, NUMBER).filter(lambda pair: pair[0] != pair[1]).map(sorted)
 
 
+USES = st.sampled_from([None, "training", "native"])
+
+
 @st.composite
 def context(draw, names=TEXT):
     labels = draw(st.lists(TEXT, min_size=1, max_size=12, unique=True))
     attributes = tuple(Attribute(label, draw(st.text(max_size=5)), *draw(RANGES)) for label in labels)
-    return Context(draw(names), draw(TEXT), attributes, draw(st.none() | TEXT), draw(st.none() | TEXT))
+    return Context(draw(names), draw(TEXT), attributes, draw(st.none() | TEXT), draw(st.none() | TEXT), draw(USES))
 
 
 CONTEXTS = st.lists(context(), min_size=1, max_size=4, unique_by=lambda each: each.name)
@@ -38,6 +43,7 @@ def own(cases):
                 "name": each.name,
                 "field": each.field,
                 "agent": each.agent,
+                "use": each.use,
                 "question": each.question,
                 "attributes": [{"name": a.name, "units": a.units, "min": a.min, "max": a.max} for a in each.attributes],
             }
@@ -59,7 +65,7 @@ def authors(cases):
 
 @given(CONTEXTS)
 def test_own_format_round_trips_and_fits_the_schema(cases):
-    schema = json.loads((files("avowal") / "data" / "schema.json").read_text(encoding="utf-8"))
+    schema = json.loads((files("avowal") / "data" / "contexts" / "schema.json").read_text(encoding="utf-8"))
     document = own(cases)
     jsonschema.validate(document, schema)
     assert contexts.parse(json.dumps(document), "file") == tuple(cases)
@@ -72,30 +78,53 @@ def test_authors_format_round_trips_without_agents_and_fields(cases):
 
 
 def test_the_packed_contexts_are_the_checkouts(root):
-    for name in ("builtin.json", "schema.json"):
-        packed = (files("avowal") / "data" / name).read_text(encoding="utf-8")
-        assert packed == (root / "contexts" / name).read_text(encoding="utf-8")
-    assert contexts.builtin() == contexts.load(root / "contexts" / "builtin.json")
+    ours = {file.name: file.read_text(encoding="utf-8") for file in (root / "contexts").glob("*.json")}
+    packed = files("avowal") / "data" / "contexts"
+    assert {each.name: each.read_text(encoding="utf-8") for each in packed.iterdir()} == ours
+    fields = sorted(root / "contexts" / name for name in ours if name != "schema.json")
+    assert contexts.builtin() == contexts.load(*fields)
 
 
 def test_builtin_contexts_are_what_the_documentation_says(root):
     built = contexts.builtin()
     schema = json.loads((root / "contexts" / "schema.json").read_text(encoding="utf-8"))
     jsonschema.Draft202012Validator.check_schema(schema)
-    jsonschema.validate(json.loads((root / "contexts" / "builtin.json").read_text(encoding="utf-8")), schema)
-    assert len(built) == 24
-    assert sorted(Counter(each.field for each in built).values()) == [2] * 12
-    assert len({each.agent for each in built}) == 24
+    for text in contexts.builtin_documents().values():
+        jsonschema.validate(json.loads(text), schema)
+    counts = Counter((each.field, each.use) for each in built)
+    assert len(counts) == 48
+    assert set(counts.values()) == {5}
+    for name, text in contexts.builtin_documents().items():
+        assert {each.field for each in contexts.parse(text, name)} == {Path(name).stem}
+    assert len({each.agent for each in built}) == 240
     for each in built:
         assert each.agent
+        assert each.question.startswith("Which ")
+        assert each.question.endswith("?")
         assert len(each.attributes) == 5
         for attribute in each.attributes:
-            assert attribute.name.isidentifier()
-            assert attribute.name == attribute.name.lower()
+            assert re.fullmatch(r"[a-z]+(_[a-z]+)*", attribute.name)
+            assert not {"rating", "quality", "score"} & set(attribute.name.split("_"))
             assert attribute.units
-            width = attribute.max - attribute.min
-            step = 1.0 if width >= 5 else 0.1 if width >= 1 else 10.0 ** -(abs(math.floor(math.log10(width))) + 1)
-            assert round(width / step) + 1 >= 8, attribute
+
+
+def test_the_page_lists_the_builtin_contexts(root):
+    page = (root / "docs" / "contexts-builtin.md").read_text(encoding="utf-8")
+    rows = dict.fromkeys(each.field for each in contexts.builtin())
+    for field in rows:
+        uses = ([each.name for each in contexts.builtin(use) if each.field == field] for use in ("training", "native"))
+        rows[field] = f"| {field} | {' | '.join(', '.join(names) for names in uses)} |"
+    assert "\n".join(["| field | training | native |", "|---|---|---|", *rows.values()]) in page
+
+
+def test_builtin_contexts_divide_into_training_and_native():
+    training, native = contexts.builtin("training"), contexts.builtin("native")
+    assert len(training) == len(native) == 120
+    assert {each.use for each in training} == {"training"}
+    assert {each.use for each in native} == {"native"}
+    assert set(training) | set(native) == set(contexts.builtin())
+    with pytest.raises(InputError, match='use: expected training or native, found "both"'):
+        contexts.builtin("both")
 
 
 def test_builtin_contexts_are_not_the_authors(published):
@@ -107,6 +136,26 @@ def test_builtin_contexts_are_not_the_authors(published):
             assert len(shared) < 3, each.name
 
 
+def test_the_demo_takes_one_context_of_each_field():
+    chosen = sample()
+    assert {each.use for each in chosen} == {"training"}
+    assert [each.field for each in chosen] == sorted({each.field for each in contexts.builtin()})
+
+
+def test_several_files_are_one_set(tmp_path):
+    attributes = (Attribute("x", "cm", 0, 1),)
+    cases = [(Context("p", "Which?", attributes, use="native"),), (Context("q", "Which?", attributes),)]
+    paths = [tmp_path / "one.json", tmp_path / "two.json"]
+    for path, case in zip(paths, cases, strict=True):
+        path.write_text(json.dumps(own(case)), encoding="utf-8")
+    assert contexts.load(*paths) == cases[0] + cases[1]
+    paths[1].write_text(json.dumps(own(cases[0])), encoding="utf-8")
+    with pytest.raises(
+        InputError, match=r"two\.json, name: expected context names used once, found 'p', also in .*one"
+    ):
+        contexts.load(*paths)
+
+
 def test_prompt_puts_the_agent_in_front():
     attributes = (Attribute("price", "euros", 1, 9),)
     assert Context("tea", "Which tea?", attributes, "Ahab").prompt == "Imagine you are Ahab. Which tea?"
@@ -115,7 +164,7 @@ def test_prompt_puts_the_agent_in_front():
 
 def test_arrays_hold_the_ranges():
     mins, maxs = contexts.arrays(contexts.builtin())
-    assert mins.shape == maxs.shape == (24, 5)
+    assert mins.shape == maxs.shape == (240, 5)
     assert mins.dtype == maxs.dtype == np.float64
     assert mins.flags.c_contiguous
     assert maxs.flags.c_contiguous
@@ -176,6 +225,8 @@ OWN = [
     (("contexts", 1, "name"), "", r"contexts\[1\], name: expected a text that is not blank"),
     (("contexts", 1, "question"), None, r"question: expected a text that is not blank, found null"),
     (("contexts", 1, "agent"), "", r"agent: expected a text that is not blank"),
+    (("contexts", 1, "use"), "test", r'contexts\[1\] \(q\), use: expected training or native, found "test"'),
+    (("contexts", 1, "use"), [], r"use: expected training or native, found a list"),
     (("contexts", 1, "field"), 1, r"field: expected a text that is not blank, found 1"),
     (("contexts", 1), "q", r"contexts\[1\], entry: expected an object"),
     (("contexts",), [], "expected at least one context, found an empty list"),

@@ -9,15 +9,13 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import click
 
 from avowal import __version__
+from avowal.commands_contexts import contexts
 from avowal.errors import AvowalError
-
-if TYPE_CHECKING:
-    from rich.console import Console
+from avowal.text import show as _print
 
 PATIENCE = 2.0
 """Seconds after which work that goes on shows a progress bar."""
@@ -29,6 +27,9 @@ INTERRUPTED = 130
 @click.version_option(__version__, prog_name="avowal")
 def app() -> None:
     """Tell whether a language model's account of itself is true."""
+
+
+app.add_command(contexts)
 
 
 @app.command()
@@ -103,19 +104,6 @@ def main() -> None:
         sys.stderr.close()
         sys.exit(1)
     sys.exit(code if isinstance(code, int) else 0)
-
-
-def _console() -> Console:
-    from rich.console import Console
-
-    console = Console(highlight=False, emoji=False)
-    return console if console.is_terminal else Console(highlight=False, emoji=False, width=120)
-
-
-def _print(parts: Iterator[object]) -> None:
-    console = _console()
-    for part in parts:
-        console.print(part, markup=False)
 
 
 @contextmanager

@@ -2,24 +2,38 @@
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, TypeAlias, get_args
 
 import numpy as np
 from numpy.typing import NDArray
 
 from avowal.errors import InputError
+from avowal.json_values import (
+    Inside,
+    check_keys,
+    check_text,
+    describe,
+    listed,
+    number,
+    parse_document,
+    read_text,
+    value,
+)
 
 MAX_ATTRIBUTES = 12
 
-_CONTEXT_KEYS = {"name", "field", "agent", "question", "attributes"}
-_ATTRIBUTE_KEYS = {"name", "units", "min", "max"}
+Use: TypeAlias = Literal["training", "native"]
+"""Whether a study trains a context's weights or measures those that the model has by itself."""
+
+CONTEXT_KEYS = {"name", "field", "use", "agent", "question", "attributes"}
+ATTRIBUTE_KEYS = {"name", "units", "min", "max"}
+"""The keys of avowal's format; ``contexts/schema.json`` says which may be absent."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,9 +61,9 @@ class Attribute:
     max: float
 
     def __post_init__(self) -> None:
-        _check_text(self.name, "name")
-        _check_text(self.units, "units", blank=True)
-        low, high = _number(self.min, "min"), _number(self.max, "max")
+        check_text(self.name, "name")
+        check_text(self.units, "units", blank=True)
+        low, high = number(self.min, "min"), number(self.max, "max")
         object.__setattr__(self, "min", low)
         object.__setattr__(self, "max", high)
         if low >= high:
@@ -74,11 +88,13 @@ class Context:
         The character on whose behalf the model decides, if any.
     field
         The field of life that the decision belongs to, if known.
+    use
+        ``training`` or ``native``, if the set is divided.
 
     Raises
     ------
     InputError
-        Where a text is blank, or the attributes are too few, too many or share a name.
+        Where a text is blank, the use is neither of the two, or the attributes are too few, too many or share a name.
 
     Examples
     --------
@@ -92,13 +108,16 @@ class Context:
     attributes: tuple[Attribute, ...]
     agent: str | None = None
     field: str | None = None
+    use: Use | None = None
 
     def __post_init__(self) -> None:
-        _check_text(self.name, "name")
-        _check_text(self.question, "question")
+        check_text(self.name, "name")
+        check_text(self.question, "question")
         for field in ("agent", "field"):
             if getattr(self, field) is not None:
-                _check_text(getattr(self, field), field)
+                check_text(getattr(self, field), field)
+        if self.use is not None:
+            check_use(self.use)
         attributes = tuple(self.attributes)
         object.__setattr__(self, "attributes", attributes)
         if not 1 <= len(attributes) <= MAX_ATTRIBUTES:
@@ -119,7 +138,7 @@ class Context:
         return self.question if self.agent is None else f"Imagine you are {self.agent}. {self.question}"
 
 
-def load(path: str | Path) -> tuple[Context, ...]:
+def load(path: str | Path, *more: str | Path) -> tuple[Context, ...]:
     """Read contexts from JSON: avowal's own format (``contexts/schema.json``) or the authors' candidate scenarios.
 
     Parameters
@@ -127,33 +146,97 @@ def load(path: str | Path) -> tuple[Context, ...]:
     path
         A UTF-8 file. An object with the key ``contexts`` is avowal's format; a list of objects with ``short_name``,
         ``question`` and ``attributes`` (each with a ``range`` of two numbers) is the authors', which has no agents.
+    *more
+        Further files of the same set.
 
     Returns
     -------
     tuple of Context
-        In the file's order; at least one.
+        In the order of the files and of their entries; at least one.
 
     Raises
     ------
     InputError
-        Names the file, the entry and its field; the line and column where the JSON itself is malformed.
+        Names the file, the entry and its field; the line and column where the JSON itself is malformed; the two files
+        that hold contexts of one name.
     """
-    path = Path(path)
-    return parse(read_text(path), path)
+    return _join((str(each), read_text(Path(each))) for each in (path, *more))
 
 
-@cache
-def builtin() -> tuple[Context, ...]:
-    """Return the built-in contexts: two for each of twelve fields of life, five attributes each.
+def builtin(use: Use | None = None) -> tuple[Context, ...]:
+    """Return the built-in contexts: ten for each of 24 fields of life, five attributes each.
+
+    Parameters
+    ----------
+    use
+        ``training`` or ``native`` for one half of them, five for each field.
 
     Returns
     -------
     tuple of Context
-        The contexts of ``contexts/builtin.json``.
+        Field by field in alphabetical order; within a field, those for training come first.
+
+    Raises
+    ------
+    InputError
+        Where `use` is neither of the two.
     """
-    # The build puts it there from contexts/ (rust/bindings/build.rs), in editable installs too.
-    text = (files("avowal") / "data" / "builtin.json").read_text(encoding="utf-8")
-    return parse(text, "avowal/data/builtin.json")
+    if use is not None:
+        check_use(use)
+    return tuple(each for each in _shipped() if use in (None, each.use))
+
+
+def builtin_documents() -> dict[str, str]:
+    """Return the files that the built-in contexts are read from.
+
+    Returns
+    -------
+    dict of str
+        JSON text by file name, one file for each field of life, in alphabetical order.
+    """
+    # The build puts them there from contexts/ (rust/bindings/build.rs), in editable installs too.
+    folder = files("avowal") / "data" / "contexts"
+    names = sorted(each.name for each in folder.iterdir() if each.name.endswith(".json") and each.name != "schema.json")
+    return {f"avowal/data/contexts/{name}": (folder / name).read_text(encoding="utf-8") for name in names}
+
+
+@cache
+def _shipped() -> tuple[Context, ...]:
+    return _join(builtin_documents().items())
+
+
+def _join(texts: Iterable[tuple[str, str]]) -> tuple[Context, ...]:
+    joined: list[Context] = []
+    first: dict[str, str] = {}
+    for file, text in texts:
+        for context in parse(text, file):
+            if context.name in first:
+                raise InputError.at(
+                    "context names used once",
+                    f"{context.name!r}, also in {first[context.name]}",
+                    file=file,
+                    field="name",
+                )
+            first[context.name] = file
+            joined.append(context)
+    return tuple(joined)
+
+
+def check_use(use: object) -> None:
+    """Refuse what is no use of a context.
+
+    Parameters
+    ----------
+    use
+        The value to check.
+
+    Raises
+    ------
+    InputError
+        Where it is neither ``training`` nor ``native``.
+    """
+    if use not in get_args(Use):
+        raise InputError.at(" or ".join(get_args(Use)), describe(use), field="use")
 
 
 def parse(text: str, file: str | Path) -> tuple[Context, ...]:
@@ -176,19 +259,8 @@ def parse(text: str, file: str | Path) -> tuple[Context, ...]:
     InputError
         As for :func:`load`.
     """
-    document = _document(text, file)
-    authors = isinstance(document, list)
-    if authors:
-        entries, where = document, ""
-    elif isinstance(document, dict) and isinstance(document.get("contexts"), list):
-        _check_keys(document, {"contexts", "$schema"}, str(file))
-        entries, where = document["contexts"], "contexts"
-    else:
-        raise InputError.at(
-            'an object with a list of "contexts", or a list of scenarios', _describe(document), file=file
-        )
-    if not entries:
-        raise InputError.at("at least one context", "an empty list", file=file)
+    entries, authors = read_entries(text, file)
+    where = "" if authors else "contexts"
     built = []
     for index, entry in enumerate(entries):
         try:
@@ -199,6 +271,44 @@ def parse(text: str, file: str | Path) -> tuple[Context, ...]:
             raise InputError(f"{file}, {where}[{index}]{name}, {error}") from None
     check_names(built, file)
     return tuple(built)
+
+
+def read_entries(text: str, file: str | Path) -> tuple[list[Any], bool]:
+    """Read what stands for contexts in JSON text, entry by entry and unchecked.
+
+    Parameters
+    ----------
+    text
+        The JSON.
+    file
+        Named in errors; not opened.
+
+    Returns
+    -------
+    entries
+        At least one value of any kind.
+    authors
+        Whether they are in the authors' format.
+
+    Raises
+    ------
+    InputError
+        Where the text is no JSON or holds no entries.
+    """
+    document = parse_document(text, file)
+    authors = isinstance(document, list)
+    if authors:
+        entries = document
+    elif isinstance(document, dict) and isinstance(document.get("contexts"), list):
+        check_keys(document, {"contexts", "$schema"}, str(file))
+        entries = document["contexts"]
+    else:
+        raise InputError.at(
+            'an object with a list of "contexts", or a list of scenarios', describe(document), file=file
+        )
+    if not entries:
+        raise InputError.at("at least one context", "an empty list", file=file)
+    return entries, authors
 
 
 def check_names(contexts: Iterable[Context], file: str | Path | None = None) -> None:
@@ -260,140 +370,30 @@ def arrays(contexts: Sequence[Context]) -> tuple[NDArray[np.float64], NDArray[np
     return np.ascontiguousarray(ranges[:, :, 0]), np.ascontiguousarray(ranges[:, :, 1])
 
 
-def read_text(path: Path) -> str:
-    """Read a UTF-8 file, with or without a byte order mark.
-
-    Parameters
-    ----------
-    path
-        The file.
-
-    Returns
-    -------
-    str
-        Its text, with the line ends as they are.
-
-    Raises
-    ------
-    InputError
-        Where the file can't be read, or the line of the first byte that is not UTF-8.
-    """
-    try:
-        data = path.read_bytes()
-    except OSError as error:
-        raise InputError.at("a readable file", error.strerror or error, file=path) from None
-    try:
-        return data.decode("utf-8").removeprefix("\ufeff")
-    except UnicodeDecodeError as error:
-        line = data.count(b"\n", 0, error.start) + 1
-        raise InputError.at("UTF-8 text", f"byte 0x{data[error.start]:02x}", file=path, line=line) from None
-
-
-def _document(text: str, file: str | Path) -> Any:
-    try:
-        return json.loads(text, object_pairs_hook=_object)
-    except json.JSONDecodeError as error:
-        raise InputError.at("JSON", error.msg, file=file, line=error.lineno, field=f"column {error.colno}") from None
-    except InputError as error:
-        raise InputError(f"{file}, {error}") from None
-    except RecursionError:
-        raise InputError.at("JSON of contexts", "lists nested too deeply", file=file) from None
-    except ValueError as error:
-        # Python refuses integers of more than some thousand digits.
-        raise InputError.at("JSON with finite numbers", error, file=file) from None
-
-
-def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    result = dict(pairs)
-    if len(result) < len(pairs):
-        keys = [key for key, _ in pairs]
-        twice = next(key for key in keys if keys.count(key) > 1)
-        raise InputError.at("each key once in an object", f"{twice!r} twice")
-    return result
-
-
 def _own_context(entry: Any) -> Context:
-    _check_keys(entry, _CONTEXT_KEYS)
+    check_keys(entry, CONTEXT_KEYS)
     attributes = []
-    for position, raw in enumerate(_list(entry, "attributes")):
-        with _Inside(f"attributes[{position}]"):
-            _check_keys(raw, _ATTRIBUTE_KEYS)
-            attributes.append(Attribute(*(_value(raw, key) for key in ("name", "units", "min", "max"))))
-    return Context(
-        _value(entry, "name"), _value(entry, "question"), tuple(attributes), entry.get("agent"), entry.get("field")
-    )
+    for position, raw in enumerate(listed(entry, "attributes")):
+        with Inside(f"attributes[{position}]"):
+            check_keys(raw, ATTRIBUTE_KEYS)
+            attributes.append(Attribute(*(value(raw, key) for key in ("name", "units", "min", "max"))))
+    optional = (entry.get(key) for key in ("agent", "field", "use"))
+    return Context(value(entry, "name"), value(entry, "question"), tuple(attributes), *optional)
 
 
 def _authors_context(entry: Any) -> Context:
-    _check_keys(entry, None)
+    check_keys(entry, None)
     attributes = []
-    for position, raw in enumerate(_list(entry, "attributes")):
-        with _Inside(f"attributes[{position}]"):
-            _check_keys(raw, None)
-            limits = _list(raw, "range")
+    for position, raw in enumerate(listed(entry, "attributes")):
+        with Inside(f"attributes[{position}]"):
+            check_keys(raw, None)
+            limits = listed(raw, "range")
             if len(limits) != 2:
                 raise InputError.at("two numbers, [min, max]", f"{len(limits)} entries", field="range")
-            low, high = _number(limits[0], "range[0]"), _number(limits[1], "range[1]")
+            low, high = number(limits[0], "range[0]"), number(limits[1], "range[1]")
             if low >= high:
                 raise InputError.at("a range that increases", repr(limits), field="range")
-            attributes.append(Attribute(_value(raw, "name"), _value(raw, "units"), low, high))
-    name = _value(entry, "short_name")
-    _check_text(name, "short_name")
-    return Context(name, _value(entry, "question"), tuple(attributes))
-
-
-class _Inside:
-    """Puts the place of a nested entry in front of an InputError's own place."""
-
-    def __init__(self, place: str) -> None:
-        self.place = place
-
-    def __enter__(self) -> None:
-        return None
-
-    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
-        if isinstance(error, InputError):
-            raise InputError(f"{self.place}.{error}") from None
-
-
-def _check_keys(entry: Any, known: set[str] | None, file: str | None = None) -> None:
-    if not isinstance(entry, dict):
-        raise InputError.at("an object", _describe(entry), file=file, field="entry")
-    unknown = sorted(set(entry) - known) if known is not None else []
-    if unknown:
-        raise InputError.at(f"only the keys {', '.join(sorted(known or ()))}", repr(unknown[0]), file=file, field="key")
-
-
-def _value(entry: dict[str, Any], key: str) -> Any:
-    if key not in entry:
-        raise InputError.at("a value", "nothing", field=key)
-    return entry[key]
-
-
-def _list(entry: dict[str, Any], key: str) -> list[Any]:
-    value = _value(entry, key)
-    if not isinstance(value, list):
-        raise InputError.at("a list", _describe(value), field=key)
-    return value
-
-
-def _check_text(value: Any, field: str, *, blank: bool = False) -> None:
-    if not isinstance(value, str) or not (blank or value.strip()):
-        raise InputError.at("a text" if blank else "a text that is not blank", _describe(value), field=field)
-
-
-def _number(value: Any, field: str) -> float:
-    if isinstance(value, (int, float, np.integer, np.floating)) and not isinstance(value, bool):
-        try:
-            number = float(value)
-        except OverflowError:
-            number = math.inf
-        if math.isfinite(number):
-            return number
-    raise InputError.at("a finite number", _describe(value), field=field)
-
-
-def _describe(value: Any) -> str:
-    if isinstance(value, (list, dict)):
-        return "a list" if isinstance(value, list) else "an object"
-    return json.dumps(value, ensure_ascii=False, default=repr)
+            attributes.append(Attribute(value(raw, "name"), value(raw, "units"), low, high))
+    name = value(entry, "short_name")
+    check_text(name, "short_name")
+    return Context(name, value(entry, "question"), tuple(attributes))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -88,3 +89,20 @@ def table(title: str, columns: list[str], rows: list[list[str]]) -> Table:
     for row in rows:
         built.add_row(*(Text(cell) for cell in row))
     return built
+
+
+def show(parts: Iterable[object]) -> None:
+    """Print tables and texts to standard output: as wide as the terminal, or 120 columns where there is none.
+
+    Parameters
+    ----------
+    parts
+        What rich can print, in order; texts are shown as they are, never read as markup.
+    """
+    from rich.console import Console
+
+    console = Console(highlight=False, emoji=False)
+    if not console.is_terminal:
+        console = Console(highlight=False, emoji=False, width=120)
+    for part in parts:
+        console.print(part, markup=False)

@@ -12,8 +12,8 @@ from pathlib import Path
 
 import polars as pl
 
-from avowal.contexts import read_text
 from avowal.errors import InputError
+from avowal.json_values import read_text
 
 
 @dataclass(frozen=True, slots=True)

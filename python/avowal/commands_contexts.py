@@ -1,0 +1,121 @@
+"""The commands on contexts: list, show, check and count what is built in or stands in a file."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from avowal.errors import InputError
+
+if TYPE_CHECKING:
+    from avowal.contexts import Context
+
+FAULTY = 2
+"""The exit code of a check that found problems: that of bad input."""
+
+_FILES = click.argument("files", nargs=-1, type=click.Path(path_type=Path), metavar="[FILE]...")
+
+
+@click.group()
+def contexts() -> None:
+    """List, show, check and count contexts: the built-in ones, or those of files."""
+
+
+@contexts.command("list")
+@_FILES
+@click.option("--field", help="Only this field of life.")
+@click.option("--use", type=click.Choice(["training", "native"]), help="Only those for training or native measurement.")
+def list_contexts(files: tuple[Path, ...], field: str | None, use: str | None) -> None:
+    """List contexts with their agents.
+
+    Example: avowal contexts list --field food --use native
+    """
+    from avowal.text import NONE, show, table
+
+    chosen = [each for each in _read(files) if field in (None, each.field) and use in (None, each.use)]
+    if not chosen:
+        raise InputError.at("at least one context", "none of that field and use", field="--field, --use")
+    rows = [[each.name, each.field or NONE, each.use or NONE, each.agent or NONE] for each in chosen]
+    show([table(f"{len(chosen)} contexts", ["context", "field", "use", "agent"], rows)])
+
+
+@contexts.command("show")
+@click.argument("name")
+@_FILES
+def show_context(name: str, files: tuple[Path, ...]) -> None:
+    """Show one context: what is asked, and the attributes with their ranges.
+
+    Example: avowal contexts show honey_jar
+    """
+    from difflib import get_close_matches
+
+    from avowal.text import NONE, show, table
+
+    known = {each.name: each for each in _read(files)}
+    if name not in known:
+        close = get_close_matches(name, known, n=3, cutoff=0.5)
+        expected = f"the name of a context, such as {', '.join(close)}" if close else "the name of a context"
+        raise InputError.at(expected, repr(name), field="NAME")
+    found = known[name]
+    rows = [[each.name, each.units or NONE, f"{each.min:g}", f"{each.max:g}"] for each in found.attributes]
+    title = f"{found.name} (field: {found.field or NONE}, use: {found.use or NONE})"
+    show([found.prompt, table(title, ["attribute", "units", "min", "max"], rows)])
+
+
+@contexts.command()
+@_FILES
+def check(files: tuple[Path, ...]) -> None:
+    """Name every problem of a set of contexts; exit with 2 where there is one.
+
+    Example: avowal contexts check mine.json more.json
+    """
+    from avowal.context_checks import problems
+    from avowal.contexts import builtin_documents
+    from avowal.json_values import read_text
+
+    documents = {str(file): read_text(file) for file in files} if files else builtin_documents()
+    found = problems(documents)
+    for problem in found:
+        click.echo(str(problem))
+    if found:
+        kinds = ", ".join(f"{count} {kind}" for kind, count in sorted(Counter(each.kind for each in found).items()))
+        click.echo(f"avowal: {len(found)} problems ({kinds})", err=True)
+        click.get_current_context().exit(FAULTY)
+    click.echo(f"{len(_read(files))} contexts in {len(documents)} files, no problems")
+
+
+@contexts.command()
+@_FILES
+def stats(files: tuple[Path, ...]) -> None:
+    """Count contexts by field of life and use, and what differs between options.
+
+    Example: avowal contexts stats
+    """
+    from avowal.text import NONE, show, table
+
+    known = _read(files)
+    fields = sorted({each.field or NONE for each in known})
+    rows = [[field, *_counts([each for each in known if (each.field or NONE) == field])] for field in fields]
+    columns = ["field", "contexts", "training", "native", "agents", "attributes", "kinds of unit"]
+    show([table(f"{len(fields)} fields of life", columns, [*rows, ["all", *_counts(known)]])])
+
+
+def _counts(known: list[Context]) -> list[str]:
+    uses = Counter(each.use for each in known)
+    attributes = [attribute for each in known for attribute in each.attributes]
+    agents = {each.agent for each in known if each.agent is not None}
+    units = {attribute.units for attribute in attributes}
+    counts = (len(known), uses["training"], uses["native"], len(agents), len(attributes), len(units))
+    return [str(count) for count in counts]
+
+
+def _read(files: Iterable[str | Path]) -> list[Context]:
+    from avowal.contexts import builtin, load
+
+    # A file that is named twice is one file.
+    named = list(dict.fromkeys(str(file) for file in files))
+    return list(load(*named) if named else builtin())
