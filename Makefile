@@ -35,7 +35,7 @@ types: $(ready)
 test: test-rust test-python
 
 test-rust:
-	cargo test --quiet --locked -p avowal-engine
+	cargo test --quiet --locked -p avowal-engine -p avowal-tokens
 
 test-python: $(ready)
 	$(bin)/pytest -q
@@ -48,7 +48,7 @@ docs-check: rust-docs $(ready)
 	$(bin)/pytest -q tests/test_docs.py
 
 rust-docs:
-	RUSTDOCFLAGS="-D warnings" cargo doc --quiet --locked --no-deps -p avowal-engine
+	RUSTDOCFLAGS="-D warnings" cargo doc --quiet --locked --no-deps -p avowal-engine -p avowal-tokens
 
 bench: $(ready)
 	$(bin)/python benches/bench_fit.py

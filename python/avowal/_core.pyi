@@ -9,6 +9,7 @@ __all__ = [
     "choices",
     "combination",
     "context_bootstrap",
+    "count_tokens",
     "cross_validate",
     "decimals",
     "differences",
@@ -180,3 +181,6 @@ def bca_interval(draws: _Floats, estimate: float, jackknife: _Floats, level: flo
 def hdi(draws: _Floats, level: float) -> _Ends: ...
 def t_quantile(p: float, df: float) -> float: ...
 def normal_quantile(p: float) -> float: ...
+def count_tokens(
+    buffer: NDArray[np.uint8], offsets: NDArray[np.uint64], encoding: str, threads: int
+) -> NDArray[np.uint64]: ...

@@ -11,6 +11,7 @@ mod fit;
 mod intervals;
 mod jackknife;
 mod rng;
+mod tokens;
 
 use pyo3::prelude::*;
 
@@ -34,6 +35,8 @@ mod _core {
     use crate::jackknife::{combination, jackknife, without_each};
     #[pymodule_export]
     use crate::rng::{normals, uniforms};
+    #[pymodule_export]
+    use crate::tokens::count_tokens;
 
     #[pymodule_init]
     fn init(module: &Bound<'_, PyModule>) -> PyResult<()> {
