@@ -11,6 +11,7 @@ mod fit;
 mod intervals;
 mod jackknife;
 mod rng;
+mod study;
 
 use pyo3::prelude::*;
 
@@ -34,6 +35,9 @@ mod _core {
     use crate::jackknife::{combination, jackknife, without_each};
     #[pymodule_export]
     use crate::rng::{normals, uniforms};
+
+    #[pymodule_export]
+    use crate::study::{dump_study, simulate_study, study_names};
 
     #[pymodule_init]
     fn init(module: &Bound<'_, PyModule>) -> PyResult<()> {
