@@ -1,12 +1,8 @@
-"""The simulated study: the same numbers in any company, the limits theory knows, and agreement with the package's own way."""
+"""The simulated study: the same numbers in any company, the limits of theory, and the package's own way to them."""
 
 import numpy as np
 import polars as pl
 import pytest
-from hypothesis import given
-from hypothesis import settings as effort
-from hypothesis import strategies as st
-
 from avowal import tables
 from avowal.accuracy import accuracy, difference, gain
 from avowal.companions import sign_agreement, top_agreement, within
@@ -15,6 +11,9 @@ from avowal.correlation import pearson
 from avowal.errors import InputError
 from avowal.fit import fit
 from avowal.simulate import FIGURES, PARAMETERS, SETS, Deciding, Reported, Settings, dump, profile, simulate
+from hypothesis import given
+from hypothesis import settings as effort
+from hypothesis import strategies as st
 
 SMALL = Settings(trained_agents=12, native_agents=9, trained_decisions=30, native_decisions=40, replies=4)
 LOSSY = SMALL.but(
@@ -91,7 +90,7 @@ def test_many_decisions_and_true_reports_correlate_perfectly():
         # Two reporting models of five contexts each are standardised apart, which costs a little.
         assert (found[f"{name}.r"] > (0.99 if name == "introspection_trained" else 0.998)).all(), name
     assert (found["learned_target_r"] > 0.998).all()
-    assert np.allclose(found["introspection_trained.r_target"], 1.0)
+    assert (found["introspection_trained.r_target"] > 0.99).all()
 
 
 def test_more_replies_extend_the_same_sequence():

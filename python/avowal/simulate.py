@@ -25,8 +25,8 @@ PARAMETERS, FIGURES, STATUSES = (tuple(names) for names in _core.study_names())
 """Names, in order: of all parameters of :class:`Settings`; of all figures of a replicate; of statuses.
 
 Figures of estimated weights stand behind ``learned.`` and ``native.``, those of reports behind the set's name, and
-differences behind ``gain_instilled.``, ``gain_native.`` and ``over_baseline.`` (weight-trained less off-the-shelf). ``r`` is
-Pearson's correlation, ``slope`` the paper's accuracy; each has its interval.
+differences behind ``gain_instilled.``, ``gain_native.`` and ``over_baseline.`` (weight-trained less off-the-shelf).
+``r`` is Pearson's correlation, ``slope`` the paper's accuracy; each has its interval.
 """
 
 PROFILES = ("gpt-4o", "gpt-4o-mini")
@@ -37,8 +37,8 @@ PROFILES = ("gpt-4o", "gpt-4o-mini")
 class Deciding:
     """How the agents of one kind decide.
 
-    P(A) = lapse / 2 + (1 - lapse) logistic(b sum_i (w_i / 100) d_i + a), with w the weights in force, scaled so that the
-    largest absolute one is 100, and d the differences between the options in units of each attribute's range.
+    P(A) = lapse / 2 + (1 - lapse) logistic(b sum_i (w_i / 100) d_i + a), with w the weights in force, scaled so that
+    the largest absolute one is 100, and d the differences between the options in units of each attribute's range.
 
     Attributes
     ----------
@@ -66,9 +66,9 @@ class Reported:
     """How one set of reports comes about.
 
     With w the agent's weights in force (for off-the-shelf reports: common sense, of the same size), s their root mean
-    square, c common sense and o standard normal, an agent believes ``b = fidelity w + sqrt(1 - fidelity^2) s e`` with the
-    error ``e = common_sense c + sqrt(1 - common_sense^2) o``. A reply is ``g b + h + noise z``, scaled by habit, rounded,
-    and cut at ±100. o, g and h are drawn once for each agent, z for each reply and attribute.
+    square, c common sense and o standard normal, an agent believes ``b = fidelity w + sqrt(1 - fidelity^2) s e`` with
+    the error ``e = common_sense c + sqrt(1 - common_sense^2) o``. A reply is ``g b + h + noise z``, scaled by habit,
+    rounded, and cut at ±100. o, g and h are drawn once for each agent, z for each reply and attribute.
 
     Attributes
     ----------
@@ -130,8 +130,8 @@ class Settings:
     replies
         Replies for each context in each of the five sets.
     instilling
-        Correlation of the weights in force with the targets, before scaling; from -1 to 1. It stands for everything about
-        training on decisions: examples, epochs, learning rate.
+        Correlation of the weights in force with the targets, before scaling; from -1 to 1. It stands for everything
+        about training on decisions: examples, epochs, learning rate.
     residual_common_sense
         Correlation with common sense of what training left of the model's own weights; from -1 to 1.
     native_common_sense

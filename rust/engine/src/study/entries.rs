@@ -69,8 +69,8 @@ pub struct Entries {
 }
 
 impl Entries {
-    /// Joins weights with reports; `group` names the reporting model of a context.
-    pub fn join(weights: &Table, reports: &Table, group: impl Fn(usize) -> i64) -> Self {
+    /// Joins weights with reports; `second` tells which contexts the second of two reporting models reported on.
+    pub fn join(weights: &Table, reports: &Table, second: impl Fn(usize) -> bool) -> Self {
         let mut out = Self {
             attributes: weights.attributes(),
             ..Self::default()
@@ -78,9 +78,10 @@ impl Entries {
         for context in (0..weights.known.len()).filter(|&c| weights.known[c] && reports.known[c]) {
             out.weights.extend(weights.row(context));
             out.reports.extend(reports.row(context));
-            let same = std::iter::repeat_n(context as i64, out.attributes);
-            out.contexts.extend(same.clone());
-            out.groups.extend(same.map(|_| group(context)));
+            let same = std::iter::repeat_n((), out.attributes);
+            #[expect(clippy::cast_possible_wrap, reason = "contexts are far fewer than 2^63")]
+            out.contexts.extend(same.clone().map(|()| context as i64));
+            out.groups.extend(same.map(|()| i64::from(second(context))));
         }
         let (mean, spread) = spread(weights.all());
         out.weights_z = out.weights.iter().map(|w| (w - mean) / spread).collect();

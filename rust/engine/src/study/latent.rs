@@ -2,6 +2,7 @@
 
 use crate::rng::{Purpose, Stream};
 
+use super::normal::normal;
 use super::settings::{Group, Settings};
 
 /// The largest absolute weight.
@@ -44,8 +45,9 @@ impl Agent {
             &settings.deciding[group as usize],
             settings.attributes(),
         );
-        let inverse_temperature = deciding.inverse_temperature * (deciding.inverse_temperature_sd * own.normal()).exp();
-        let position_bias = deciding.position_bias + deciding.position_bias_sd * own.normal();
+        let inverse_temperature =
+            deciding.inverse_temperature * (deciding.inverse_temperature_sd * normal(&mut own)).exp();
+        let position_bias = deciding.position_bias + deciding.position_bias_sd * normal(&mut own);
         let common_sense = mixed(&mut common, &mut own, design.shared_common_sense, k);
         let (rest_shared, follows) = match group {
             Group::Trained => (design.shared_residual, design.residual_common_sense),
@@ -85,7 +87,7 @@ pub fn unit(part: usize, index: usize) -> u64 {
 /// Standard normals that correlate `shared` between models.
 fn mixed(common: &mut Stream, own: &mut Stream, shared: f64, k: usize) -> Vec<f64> {
     let (a, b) = (shared.sqrt(), (1.0 - shared).sqrt());
-    (0..k).map(|_| a * common.normal() + b * own.normal()).collect()
+    (0..k).map(|_| a * normal(common) + b * normal(own)).collect()
 }
 
 /// Uniform from -100 to 100, scaled so that the largest absolute one is 100, rounded, as [`crate::agents::draw_targets`].

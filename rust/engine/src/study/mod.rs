@@ -1,7 +1,7 @@
 //! The simulated study: whole replicates, from contexts to accuracies, with nothing but numbers in and out.
 //!
 //! Reading order: `settings` (every quantity), `latent` (what is true), `deciding` (pairs and choices), `replies`
-//! (reports), `fitting` and `logistic` (weights from choices, fast), `entries` (weights beside reports), `replicate` (one
+//! (reports), `fitting` and `logistic` (weights from choices, fast), `normal` (draws, fast), `entries` (weights beside reports), `replicate` (one
 //! model's study), `columns` (the figures). A replicate depends on its settings, seed and number alone: each agent has
 //! streams of its own for its truth, its decisions and each set of replies.
 
@@ -11,6 +11,7 @@ mod entries;
 mod fitting;
 mod latent;
 mod logistic;
+mod normal;
 mod replicate;
 mod replies;
 mod settings;
@@ -29,7 +30,7 @@ use crate::outcome::{Outcome, Undefined};
 use crate::parallel::{Interrupt, map_units};
 use columns::code;
 use entries::Entries;
-use replicate::reporting_model;
+use replicate::by_second_model;
 
 /// Which replicates are simulated, and how.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -101,7 +102,7 @@ pub fn figures(own: &Simulated, other: Option<&Simulated>, level: f64) -> Result
     let entries = Set::ALL.map(|set| {
         let weights = &own.weights[set.group() as usize];
         Entries::join(weights, &own.reports[set as usize], |context| {
-            reporting_model(set, context, weights.known.len()) as i64
+            by_second_model(set, context, weights.known.len())
         })
     });
     let trained = jackknife(&[entries[0].cell(), entries[1].cell(), entries[2].cell()])?;

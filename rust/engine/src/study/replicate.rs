@@ -42,9 +42,10 @@ pub struct Raw {
     pub replies: [Vec<f64>; 5],
 }
 
-/// The reporting model of a context: introspection training is two-fold, with the other half each.
-pub fn reporting_model(set: Set, context: usize, contexts: usize) -> usize {
-    usize::from(set == Set::IntrospectionTrained && context < contexts / 2)
+/// Whether the second of two reporting models reports on a context: introspection training is two-fold, each model
+/// asked about the half that it was not trained on.
+pub fn by_second_model(set: Set, context: usize, contexts: usize) -> bool {
+    set == Set::IntrospectionTrained && context < contexts / 2
 }
 
 impl Simulated {
@@ -136,7 +137,7 @@ impl Simulated {
         let mut halves = [Vec::new(), Vec::new()];
         let (mut valid, mut extreme, mut full) = (0, 0, 0);
         for (index, agent) in agents.iter().enumerate() {
-            let scale = scales[reporting_model(set, index, agents.len())];
+            let scale = scales[usize::from(by_second_model(set, index, agents.len()))];
             replies.draw(settings, agent, set, index, scale, key);
             let table = &mut self.reports[set as usize];
             table.known[index] = replies.mean(table.row_mut(index));

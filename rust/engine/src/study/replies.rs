@@ -4,6 +4,7 @@ use crate::rng::{Purpose, Stream};
 
 use super::latent::{Agent, LARGEST, unit};
 use super::logistic::round;
+use super::normal::normal;
 use super::settings::{Reporting, Set, Settings};
 
 /// The replies about one agent.
@@ -29,7 +30,7 @@ pub fn model_scales(settings: &Settings, set: Set, key: Key) -> [f64; 2] {
     let sd = settings.reporting[set as usize].model_scale_sd;
     // No agent has this index.
     let mut stream = stream(set, u32::MAX as usize, key);
-    [(sd * stream.normal()).exp(), (sd * stream.normal()).exp()]
+    [(sd * normal(&mut stream)).exp(), (sd * normal(&mut stream)).exp()]
 }
 
 impl Replies {
@@ -39,8 +40,8 @@ impl Replies {
         let how = &settings.reporting[set as usize];
         let k = settings.attributes();
         let mut stream = stream(set, index, key);
-        let gain = model_scale * how.scale * (how.scale_sd * stream.normal()).exp();
-        let shift = how.shift + how.shift_sd * stream.normal();
+        let gain = model_scale * how.scale * (how.scale_sd * normal(&mut stream)).exp();
+        let shift = how.shift + how.shift_sd * normal(&mut stream);
         let centre: Vec<f64> = belief(agent, set, how, &mut stream).map(|b| gain * b + shift).collect();
         let invalid = chance(how.invalid, how.invalid_clustering, &mut stream);
         self.values.clear();
@@ -57,7 +58,7 @@ impl Replies {
             }
             let start = self.values.len();
             self.values
-                .extend(centre.iter().map(|c| c + how.noise * stream.normal()));
+                .extend(centre.iter().map(|c| c + how.noise * normal(&mut stream)));
             written(
                 &mut self.values[start..],
                 habit,
@@ -112,7 +113,7 @@ fn belief<'a>(
     let alone = (1.0 - how.common_sense * how.common_sense).sqrt();
     (0..agent.weights.len()).map(move |i| {
         let c = agent.common_sense[i];
-        let error = how.common_sense * c + alone * stream.normal();
+        let error = how.common_sense * c + alone * normal(stream);
         let held = if set == Set::OffTheShelf {
             size * c
         } else {
@@ -159,7 +160,7 @@ fn log_gamma_variate(shape: f64, stream: &mut Stream) -> f64 {
     let d = shape - 1.0 / 3.0;
     let c = 1.0 / (9.0 * d).sqrt();
     loop {
-        let z = stream.normal();
+        let z = normal(stream);
         let v = (1.0 + c * z).powi(3);
         if v > 0.0 && (1.0 - stream.uniform()).ln() < 0.5 * z * z + d - d * v + d * v.ln() {
             return d.ln() + v.ln();
