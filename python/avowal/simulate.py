@@ -75,7 +75,9 @@ class Reported:
     fidelity
         Weight of the truth in the belief, from -1 to 1; where `common_sense` is 0, their correlation.
     common_sense
-        Correlation of the belief's error with common sense, from -1 to 1; without use for off-the-shelf reports.
+        Correlation of the belief's error with common sense, from -1 to 1.
+    shared_error
+        Correlation of two models' o, from 0 to 1.
     scale
         Median of g over agents; positive.
     scale_sd
@@ -101,6 +103,7 @@ class Reported:
 
     fidelity: float = 0.5
     common_sense: float = 0.0
+    shared_error: float = 0.0
     scale: float = 1.0
     scale_sd: float = 0.2
     shift: float = 0.0

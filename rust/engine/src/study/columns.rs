@@ -115,6 +115,8 @@ figures! {
         crossed_r,
         /// Correlation with the other model's averaged reports.
         between_models,
+        /// Correlation with the averaged off-the-shelf reports, in trained contexts after training.
+        baseline_r,
     }
 }
 

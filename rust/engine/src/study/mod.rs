@@ -123,6 +123,9 @@ pub fn figures(own: &Simulated, other: Option<&Simulated>, level: f64) -> Result
         }
         if set.group() == Group::Trained {
             figures.r_target = found.against(&own.targets);
+            if set != Set::OffTheShelf {
+                figures.baseline_r = tables_r(&own.reports[place], &own.reports[0])?;
+            }
         }
         if let Some(other) = other {
             figures.crossed_r = found.against(&other.weights[set.group() as usize]);

@@ -25,6 +25,9 @@ fn stream(set: Set, index: usize, key: Key) -> Stream {
     Stream::new(seed, Purpose::StudyReports, unit(part, index), replicate)
 }
 
+/// The place of what models share among streams: behind those of both models.
+const COMMON: usize = 2;
+
 /// The factor by which the models of a set (two for introspection training) stretch all their reports.
 pub fn model_scales(settings: &Settings, set: Set, key: Key) -> [f64; 2] {
     let sd = settings.reporting[set as usize].model_scale_sd;
@@ -42,7 +45,8 @@ impl Replies {
         let mut stream = stream(set, index, key);
         let gain = model_scale * how.scale * (how.scale_sd * normal(&mut stream)).exp();
         let shift = how.shift + how.shift_sd * normal(&mut stream);
-        let centre: Vec<f64> = belief(agent, set, how, &mut stream).map(|b| gain * b + shift).collect();
+        let errors = errors(settings, set, index, key, &mut stream);
+        let centre: Vec<f64> = belief(agent, set, how, &errors).map(|b| gain * b + shift).collect();
         let invalid = chance(how.invalid, how.invalid_clustering, &mut stream);
         self.values.clear();
         self.valid.clear();
@@ -102,25 +106,31 @@ impl Replies {
     }
 }
 
-fn belief<'a>(
-    agent: &'a Agent,
-    set: Set,
-    how: &'a Reporting,
-    stream: &'a mut Stream,
-) -> impl Iterator<Item = f64> + 'a {
+/// Standard normals that correlate between models as asked for.
+fn errors(settings: &Settings, set: Set, index: usize, key: Key, own: &mut Stream) -> Vec<f64> {
+    let shared = settings.reporting[set as usize].shared_error;
+    let mut out: Vec<f64> = (0..settings.attributes()).map(|_| normal(own)).collect();
+    if shared > 0.0 {
+        let mut common = stream(set, index, (COMMON, key.1, key.2));
+        let (a, b) = (shared.sqrt(), (1.0 - shared).sqrt());
+        out.iter_mut().for_each(|o| *o = a * normal(&mut common) + b * *o);
+    }
+    out
+}
+
+fn belief<'a>(agent: &'a Agent, set: Set, how: &'a Reporting, errors: &'a [f64]) -> impl Iterator<Item = f64> + 'a {
     let size = agent.size();
     let astray = (1.0 - how.fidelity * how.fidelity).sqrt() * size;
     let alone = (1.0 - how.common_sense * how.common_sense).sqrt();
-    (0..agent.weights.len()).map(move |i| {
-        let c = agent.common_sense[i];
-        let error = how.common_sense * c + alone * normal(stream);
-        let held = if set == Set::OffTheShelf {
-            size * c
-        } else {
-            agent.weights[i]
-        };
-        how.fidelity * held + astray * error
-    })
+    agent
+        .weights
+        .iter()
+        .zip(&agent.common_sense)
+        .zip(errors)
+        .map(move |((w, c), o)| {
+            let held = if set == Set::OffTheShelf { size * c } else { *w };
+            how.fidelity * held + astray * (how.common_sense * c + alone * o)
+        })
 }
 
 /// A reply as it is written down: scaled by habit, rounded, and within the scale that was asked for.

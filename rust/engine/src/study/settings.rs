@@ -136,6 +136,8 @@ parameters! {
         fidelity: Domain::Correlation,
         /// Correlation of the belief's error with common sense.
         common_sense: Domain::Correlation,
+        /// Correlation of two models' `o`.
+        shared_error: Domain::Share,
         /// Median of `g` over agents.
         scale: Domain::Positive,
         /// Standard deviation of `ln g` over agents.
