@@ -7,15 +7,19 @@ common random numbers, until the simulated means of those figures are the observ
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from pathlib import Path
 
+import click
 import numpy as np
 from numpy.typing import NDArray
 
-from avowal.errors import InputError
+from avowal.errors import AvowalError, InputError
+from avowal.likeness import short
 from avowal.observed import Observed, observe
-from avowal.published import Published
+from avowal.published import Published, read
 from avowal.simulate import FIGURES, SETS, Settings, simulate
 
 Floats = NDArray[np.float64]
@@ -45,9 +49,9 @@ REPORTS = {
     "shared_error": ("between_models", SHARED),
     "noise": ("reliability", OWN),
     "shift": ("report_mean", OWN),
-    "shift_sd": ("report_mean_sd", OWN),
     "scale": ("report_spread", OWN),
     "scale_sd": ("report_spread_log_sd", OWN),
+    "stretch": ("extremes", OWN),
 }
 """The same for one set of reports, behind the set's name."""
 
@@ -55,7 +59,7 @@ STEPS = (100.0, 50.0, 10.0, 5.0, 1.0)
 """Roundings that replies are searched for."""
 
 MOSTLY, OFTEN = 0.97, 0.2
-"""Share of numbers that must be multiples of a step, and share of replies that make a coarser one worth its own name."""
+"""Share of numbers that must be multiples of a step, and share of replies that must be of a coarser one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,20 +77,23 @@ class Effort:
     """
 
     replicates: int = 200
-    rounds: int = 5
+    rounds: int = 10
     seed: int = 1
 
 
 def calibrate(
-    source: Published | Sequence[Observed], *, effort: Effort | None = None, progress: Callable[[str], None] | None = None
+    source: Published | Sequence[Observed],
+    *,
+    effort: Effort | None = None,
+    progress: Callable[[str], None] | None = None,
 ) -> dict[str, Settings]:
     """Estimate the settings of one base model, or of two that shared targets and contexts.
 
     Parameters
     ----------
     source
-        Real choices and reports, from :func:`avowal.published.read` or put together from tables of one's own; or figures
-        from :func:`avowal.observed.observe`.
+        Real choices and reports, from :func:`avowal.published.read` or put together from tables of one's own; or
+        figures from :func:`avowal.observed.observe`.
     effort
         Simulations; by default about five minutes on two cores.
     progress
@@ -141,11 +148,11 @@ def counted(observed: Observed) -> Settings:
             "fidelity": 0.5 if habit < _SCALED else 0.7,
             "common_sense": 0.2,
             "shared_error": 0.2,
-            "noise": 30.0 if habit < _SCALED else 45.0,
-            "scale": min(1.0, observed.figures[f"{name}.report_spread"] / 60.0) if habit < _SCALED else 1.0,
+            "noise": 30.0,
+            "scale": _scale(habit, observed.figures[f"{name}.report_spread"]),
             "scale_sd": 0.2 if habit < _SCALED else 0.0,
             "shift": observed.figures[f"{name}.report_mean"],
-            "shift_sd": 5.0,
+            "shift_sd": 0.0,
             "habit": habit,
             "step": step,
             "coarse": coarse,
@@ -159,7 +166,14 @@ def counted(observed: Observed) -> Settings:
 
 
 _SCALED = 0.5
-"""Past this share of replies scaled to ±100, the scale before scaling is beyond knowing, and stays 1."""
+"""Past this share of replies scaled to ±100, their scale before that can't be told from the others."""
+
+
+def _scale(habit: float, spread: float) -> float:
+    """Return a scale to start from: weights have a root mean square of about 60; unscaled replies rarely reach 100."""
+    if habit == 1.0:
+        return 1.0
+    return 0.4 if habit >= _SCALED else min(1.0, spread / 60.0)
 
 
 def _rounding(numbers: Floats) -> tuple[float, float, float]:
@@ -197,9 +211,9 @@ def _block(pairs: Mapping[str, tuple[str, str]], models: Sequence[int], both: bo
         if kind == OWN:
             parameters += [(parameter, model) for model in models]
             figures += [(figure, model) for model in models]
-        elif both:
+        elif both or not figure.endswith("between_models"):
             parameters.append((parameter, None))
-            figures.append((figure, 0))
+            figures += [(figure, model) for model in models]
     return _Block(tuple(parameters), tuple(figures))
 
 
@@ -217,14 +231,24 @@ def _report_blocks(state: State) -> list[_Block]:
             # They follow common sense, which is what two models' off-the-shelf reports have in common.
             for unused in ("fidelity", "common_sense", "shared_error"):
                 pairs.pop(f"{name}.{unused}")
-            pairs |= {"residual_common_sense": (f"{name}.r", OWN), f"{name}.fidelity": (f"{name}.between_models", SHARED)}
+            pairs |= {
+                "residual_common_sense": (f"{name}.r", SHARED),
+                f"{name}.fidelity": (f"{name}.between_models", SHARED),
+            }
         if name.startswith("native"):
             # No off-the-shelf reports there: errors follow common sense as in trained contexts.
             pairs.pop(f"{name}.common_sense")
-        scales = {p: pairs.pop(p) for p in (f"{name}.scale", f"{name}.scale_sd")}
-        free = [m for m, settings in enumerate(state) if getattr(settings, name).habit < _SCALED]
-        whole, part = _block(pairs, range(len(state)), len(state) == 2), _block(scales, free, False)
-        blocks.append(_Block(whole.parameters + part.parameters, whole.figures + part.figures))
+        habits = [getattr(settings, name).habit for settings in state]
+        some = {
+            ("scale", "scale_sd"): [m for m, habit in enumerate(habits) if habit < _SCALED],
+            ("stretch",): [m for m, habit in enumerate(habits) if habit == 1.0],
+        }
+        parts = [
+            _block({p: pairs.pop(p) for p in (f"{name}.{key}" for key in keys)}, which, False)
+            for keys, which in some.items()
+        ]
+        parts.insert(0, _block(pairs, range(len(state)), len(state) == 2))
+        blocks.append(_Block(sum((b.parameters for b in parts), ()), sum((b.figures for b in parts), ())))
     return blocks
 
 
@@ -242,8 +266,10 @@ def _natives_follow(state: State) -> State:
 
 
 def _newton(state: State, blocks: list[_Block], observed: Sequence[Observed], effort: Effort) -> tuple[State, float]:
-    """One damped step of every block; blocks don't move each other's figures, so their derivatives share simulations."""
+    """Take one damped step of every block; since blocks hardly move each other's figures, they share simulations."""
     here, spread = _moments(state, effort)
+    # Counts and shares that hardly vary would else outweigh everything.
+    spread = np.maximum(spread, 0.02 * np.abs(here))
     moved = []
     for place in range(max(len(block.parameters) for block in blocks)):
         steps = [(*block.parameters[place], _NUDGE) for block in blocks if place < len(block.parameters)]
@@ -258,13 +284,13 @@ def _newton(state: State, blocks: list[_Block], observed: Sequence[Observed], ef
         # In units of a replicate's standard deviation, with a ridge against directions that the figures hardly see.
         weighted, wanted = slopes / spread[rows][:, None], missed / spread[rows]
         step = np.linalg.solve(weighted.T @ weighted + _RIDGE * np.eye(size), weighted.T @ wanted)
-        step = _DAMPING * np.clip(step, -_LONGEST, _LONGEST)
+        step *= min(_DAMPING, _LONGEST / np.abs(step).max())
         changes += [(name, model, float(by)) for (name, model), by in zip(block.parameters, step, strict=True)]
         distance = max(distance, float(np.abs(wanted).max()))
     return _changed(state, changes), distance
 
 
-_NUDGE, _LONGEST, _RIDGE, _DAMPING = 0.1, 0.6, 0.02, 0.8
+_NUDGE, _LONGEST, _RIDGE, _DAMPING = 0.1, 0.5, 1.0, 0.9
 """On the scales of `_moved`: the change for derivatives, the longest step, the ridge, and the share of a step taken."""
 
 
@@ -300,7 +326,35 @@ def _moved(name: str, value: float, by: float) -> float:
         return float(1 / (1 + np.exp(-(np.log(inside / (1 - inside)) + 2 * by))))
     if name.endswith("position_bias"):
         return value + by
+    if name.endswith("stretch"):
+        return float(1 + max(value - 1, 1e-2) * np.exp(2 * by))
     if name.endswith("shift"):
         return value + 10 * by
     # Standard deviations, scales and temperatures.
     return float(max(value, 1e-2) * np.exp(2 * by))
+
+
+@click.command()
+@click.argument("folder", type=click.Path(exists=True, file_okay=False, path_type=Path))
+@click.argument("profiles", type=click.Path(file_okay=False, path_type=Path))
+@click.option("--replicates", default=Effort().replicates, show_default=True, help="Replicates behind each derivative.")
+@click.option("--rounds", default=Effort().rounds, show_default=True)
+@click.option("--seed", default=Effort().seed, show_default=True)
+def main(folder: Path, profiles: Path, replicates: int, rounds: int, seed: int) -> None:
+    """Calibrate on the authors' files in FOLDER and write one file for each model into PROFILES."""
+    effort = Effort(replicates, rounds, seed)
+    try:
+        found = calibrate(read(folder), effort=effort, progress=click.echo)
+    except AvowalError as error:
+        raise click.ClickException(str(error)) from None
+    profiles.mkdir(parents=True, exist_ok=True)
+    for model, settings in found.items():
+        # Four decimals are more than the observed figures can tell.
+        held = {name: round(value, 4) for name, value in settings.to_dict().items()}
+        path = profiles / f"{short(model)}.json"
+        text = json.dumps({"model": model, "effort": asdict(effort), "settings": held}, indent=2)
+        path.write_text(text + "\n", encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()

@@ -41,8 +41,8 @@ class Observed:
     figures
         By the names of :data:`avowal.simulate.FIGURES`; what the tables don't hold is no key.
     errors
-        Standard errors of some of the figures: from deleting one context at a time for correlations (on the scale of r),
-        from the spread between contexts for shares.
+        Standard errors of some of the figures: from deleting one context at a time for correlations (on the scale of
+        r), from the spread between contexts for shares.
     replies
         Replies as numbers, by set: one array of shape (valid replies, attributes) for each context planned, in order.
     planned
@@ -77,14 +77,14 @@ def observe(data: Published, *, planned: int = 10) -> tuple[Observed, ...]:
     KeyError
         Where a model lacks choices or reports.
     """
-    fits = [{group: fit(model.choices[group], data.contexts) for group in ("learned", "native")} for model in data.models]
+    fits = [
+        {group: fit(model.choices[group], data.contexts) for group in ("learned", "native")} for model in data.models
+    ]
     out = []
     for place, model in enumerate(data.models):
         other = 1 - place if len(data.models) == 2 else None
         out.append(
-            _observe(
-                data, model, fits[place], None if other is None else (data.models[other], fits[other]), planned
-            )
+            _observe(data, model, fits[place], None if other is None else (data.models[other], fits[other]), planned)
         )
     return tuple(out)
 
@@ -138,9 +138,7 @@ def _observe(
     )
 
 
-def _targets(
-    data: Published, fitted: Fit, figures: dict[str, float | None], errors: dict[str, float | None]
-) -> None:
+def _targets(data: Published, fitted: Fit, figures: dict[str, float | None], errors: dict[str, float | None]) -> None:
     if data.targets is None:
         return
     both = fitted.weights.drop_nulls("weight").join(data.targets, on=["context", "position"], suffix="_target")

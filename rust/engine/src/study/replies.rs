@@ -52,7 +52,8 @@ impl Replies {
         self.valid.clear();
         for _ in 0..settings.replies() {
             let valid = stream.uniform() >= invalid;
-            let (habit, coarse) = (stream.uniform() < how.habit, stream.uniform() < how.coarse);
+            // One draw decides both, so that the replies most by habit are the most coarsely rounded.
+            let place = stream.uniform();
             self.valid.push(valid);
             if !valid {
                 (0..k).for_each(|_| {
@@ -63,11 +64,9 @@ impl Replies {
             let start = self.values.len();
             self.values
                 .extend(centre.iter().map(|c| c + how.noise * normal(&mut stream)));
-            written(
-                &mut self.values[start..],
-                habit,
-                if coarse { how.coarse_step } else { how.step },
-            );
+            let stretch = if place < how.habit { Some(how.stretch) } else { None };
+            let step = if place < how.coarse { how.coarse_step } else { how.step };
+            written(&mut self.values[start..], stretch, step);
         }
     }
 
@@ -134,9 +133,12 @@ fn belief<'a>(agent: &'a Agent, set: Set, how: &'a Reporting, errors: &'a [f64])
 }
 
 /// A reply as it is written down: scaled by habit, rounded, and within the scale that was asked for.
-fn written(reply: &mut [f64], habit: bool, step: f64) {
+fn written(reply: &mut [f64], stretch: Option<f64>, step: f64) {
     let largest = reply.iter().fold(0.0, |m: f64, v| m.max(v.abs()));
-    let factor = if habit && largest > 0.0 { LARGEST / largest } else { 1.0 };
+    let factor = match stretch {
+        Some(stretch) if largest > 0.0 => stretch * LARGEST / largest,
+        _ => 1.0,
+    };
     for value in reply {
         // Cut first where a number is too large for rounding; adding zero turns a negative zero into zero.
         let cut = (*value * factor).clamp(-1e6, 1e6);
@@ -203,14 +205,17 @@ mod tests {
     #[test]
     fn replies_are_scaled_rounded_and_cut() {
         let mut reply = [12.0, -49.0, 3.0];
-        written(&mut reply, true, 10.0);
+        written(&mut reply, Some(1.0), 10.0);
         assert_eq!(reply, [20.0, -100.0, 10.0]);
+        let mut stretched = [12.0, -49.0, 48.0];
+        written(&mut stretched, Some(1.1), 1.0);
+        assert_eq!(stretched, [27.0, -100.0, 100.0]);
         let mut beyond = [260.0, -2.0, -1e300];
-        written(&mut beyond, false, 5.0);
+        written(&mut beyond, None, 5.0);
         assert_eq!(beyond, [100.0, 0.0, -100.0]);
         assert!(beyond[1].is_sign_positive());
         let mut nothing = [0.0, 0.0];
-        written(&mut nothing, true, 5.0);
+        written(&mut nothing, Some(2.0), 5.0);
         assert_eq!(nothing, [0.0, 0.0]);
     }
 }

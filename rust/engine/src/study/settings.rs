@@ -148,11 +148,13 @@ parameters! {
         shift_sd: Domain::Spread,
         /// Standard deviation of a reply around the agent's own centre.
         noise: Domain::Spread,
-        /// Share of replies scaled so that their largest absolute number is 100.
+        /// Share of replies scaled so that their largest absolute number is `100 stretch`, before the cut at ±100.
         habit: Domain::Share,
+        /// How far beyond the scale that habit reaches; past 1 more than one number is ±100.
+        stretch: Domain::Positive,
         /// Replies are rounded to multiples of this.
         step: Domain::Positive,
-        /// Share of replies rounded to multiples of `coarse_step` instead.
+        /// Share of replies rounded to multiples of `coarse_step` instead; scaled replies come first.
         coarse: Domain::Share,
         /// The coarser rounding.
         coarse_step: Domain::Positive,
