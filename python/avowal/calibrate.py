@@ -76,8 +76,8 @@ class Effort:
         Of all simulations.
     """
 
-    replicates: int = 200
-    rounds: int = 10
+    replicates: int = 100
+    rounds: int = 6
     seed: int = 1
 
 
@@ -136,7 +136,16 @@ def counted(observed: Observed) -> Settings:
         Of the observed size, rounding, habit and invalid replies.
     """
     # Starting values that lie near what any model gives.
-    changes: dict[str, float] = {"replies": observed.planned, "shared_residual": 0.3, "native_common_sense": 0.75}
+    changes: dict[str, float] = {
+        "trained_agents": len(observed.replies["weight_trained"]),
+        "native_agents": len(observed.replies["native_before"]),
+        "attributes": max(each.shape[1] for each in observed.replies["weight_trained"]),
+        "trained_decisions": observed.decisions["trained"],
+        "native_decisions": observed.decisions["native"],
+        "replies": observed.planned,
+        "shared_residual": 0.3,
+        "native_common_sense": 0.75,
+    }
     for name in SETS:
         replies = observed.replies[name]
         numbers = np.concatenate([each for each in replies if len(each)])
@@ -279,7 +288,7 @@ def _newton(state: State, blocks: list[_Block], observed: Sequence[Observed], ef
     for block in blocks:
         size = len(block.parameters)
         rows = tuple(np.array([(m, FIGURES.index(f)) for f, m in block.figures]).T)
-        missed = np.array([observed[m].figures[f] for f, m in block.figures]) - here[rows]
+        missed = np.array([_aim(observed[m], f) for f, m in block.figures]) - here[rows]
         slopes = np.stack([(each[rows] - here[rows]) / _NUDGE for each in moved[:size]], axis=1)
         # In units of a replicate's standard deviation, with a ridge against directions that the figures hardly see.
         weighted, wanted = slopes / spread[rows][:, None], missed / spread[rows]
@@ -288,6 +297,12 @@ def _newton(state: State, blocks: list[_Block], observed: Sequence[Observed], ef
         changes += [(name, model, float(by)) for (name, model), by in zip(block.parameters, step, strict=True)]
         distance = max(distance, float(np.abs(wanted).max()))
     return _changed(state, changes), distance
+
+
+def _aim(observed: Observed, figure: str) -> float:
+    """Return what the simulation is to meet: a figure as observed, correlations with replies cut to the scale."""
+    name, _, last = figure.rpartition(".")
+    return observed.cut_r[name] if last == "r" else observed.figures[figure]
 
 
 _NUDGE, _LONGEST, _RIDGE, _DAMPING = 0.1, 0.5, 1.0, 0.9

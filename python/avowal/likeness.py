@@ -179,7 +179,7 @@ def short(model: str) -> str:
 
 @click.command()
 @click.argument("folder", type=click.Path(exists=True, file_okay=False, path_type=Path))
-@click.option("--replicates", default=200, show_default=True)
+@click.option("--replicates", default=1000, show_default=True)
 @click.option("--seed", default=2026, show_default=True)
 def main(folder: Path, replicates: int, seed: int) -> None:
     """Print, as Markdown, how the shipped calibration compares with the authors' files in FOLDER."""

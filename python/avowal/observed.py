@@ -47,6 +47,10 @@ class Observed:
         Replies as numbers, by set: one array of shape (valid replies, attributes) for each context planned, in order.
     planned
         Replies planned for each context.
+    decisions
+        By ``trained`` and ``native``: the most decisions that any agent made.
+    cut_r
+        By set, the correlation with replies cut to the scale from -100 to 100, to which simulated ones keep.
     """
 
     model: str
@@ -54,6 +58,8 @@ class Observed:
     errors: Mapping[str, float]
     replies: Mapping[str, tuple[Floats, ...]]
     planned: int
+    decisions: Mapping[str, int]
+    cut_r: Mapping[str, float]
 
 
 def observe(data: Published, *, planned: int = 10) -> tuple[Observed, ...]:
@@ -104,7 +110,7 @@ def _observe(
         if other is not None:
             figures[f"{group}.between_models"] = _correlated(fitted.weights, other[1][group].weights, "weight")
     sets: dict[str, Accuracy] = {}
-    replies = {}
+    replies, cut = {}, {}
     baseline = average_reports(model.reports["off_the_shelf"])
     for name, files in FILES.items():
         group = "native" if name.startswith("native") else "learned"
@@ -114,6 +120,7 @@ def _observe(
         names = list(dict.fromkeys(weights["context"].to_list()))
         replies[name] = _by_context(reports, names)
         _set(name, found, reports, replies[name], figures, errors)
+        cut[name] = accuracy(weights, _cut(reports), replies=planned).r
         if group == "learned" and data.targets is not None:
             figures[f"{name}.r_target"] = _with(found, data.targets)
         if name in ("weight_trained", "introspection_trained"):
@@ -135,6 +142,11 @@ def _observe(
         {name: value for name, value in errors.items() if value is not None},
         replies,
         planned,
+        {
+            "trained": _decisions(fits["learned"]),
+            "native": _decisions(fits["native"]),
+        },
+        {name: r for name, r in cut.items() if r is not None},
     )
 
 
@@ -204,11 +216,7 @@ def _set(
         "top_agreement": top_agreement(entries),
         "extremes": float((np.abs(numbers) == LIMIT).mean()),
         "full_replies": float((np.abs(numbers).max(axis=1) == LIMIT).mean()),
-        "reliability": report_reliability(
-            reports.filter(pl.col("report").is_not_null()).with_columns(
-                pl.col("report").list.eval(pl.element().clip(-LIMIT, LIMIT))
-            )
-        ),
+        "reliability": report_reliability(_cut(reports).filter(pl.col("report").is_not_null())),
         "report_mean": float(averaged.mean()),
         "report_mean_sd": float(averaged.mean(axis=1).std(ddof=1)),
         "report_spread": float(np.sqrt((spread**2).mean())),
@@ -217,6 +225,14 @@ def _set(
     figures |= {f"{name}.{key}": value for key, value in ours.items()}
     errors[f"{name}.r"] = _error(entries.cell())
     errors[f"{name}.slope"] = errors[f"{name}.r"]
+
+
+def _decisions(fitted: Fit) -> int:
+    return int(fitted.agents["valid"].to_numpy().max())
+
+
+def _cut(reports: pl.DataFrame) -> pl.DataFrame:
+    return reports.with_columns(pl.col("report").list.eval(pl.element().clip(-LIMIT, LIMIT)))
 
 
 def _by_context(reports: pl.DataFrame, names: list[str]) -> tuple[Floats, ...]:

@@ -207,3 +207,83 @@ fn slope_difference(before: &Entries, after: &Entries, level: f64) -> Result<Out
     )?;
     Ok(contrast.map(|c| (c.mean.estimate, c.mean.low, c.mean.high)))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn settings(changes: &[(&str, f64)]) -> Settings {
+        let plain = |name: &str| match name.rsplit('.').next().unwrap_or(name) {
+            "trained_agents" | "native_agents" => 8.0,
+            "attributes" | "step" => 5.0,
+            "trained_decisions" | "native_decisions" => 40.0,
+            "replies" => 3.0,
+            "inverse_temperature" => 6.0,
+            "scale" | "stretch" | "coarse_step" => 1.0,
+            "fidelity" | "instilling" => 0.7,
+            "noise" => 20.0,
+            _ => 0.0,
+        };
+        let changed = |name: &str| changes.iter().find(|c| c.0 == name).map(|c| c.1);
+        let values: Vec<f64> = Settings::names()
+            .iter()
+            .map(|name| changed(name).unwrap_or_else(|| plain(name)))
+            .collect();
+        Settings::read(&values).expect("good settings")
+    }
+
+    fn run(models: &[Settings], first: u64, count: usize, threads: usize) -> Vec<f64> {
+        let run = Run {
+            seed: 7,
+            first,
+            count,
+            level: 0.95,
+            threads,
+        };
+        simulate(models, &run, &Interrupt::new()).expect("good settings")
+    }
+
+    fn bits(values: &[f64]) -> Vec<u64> {
+        values.iter().map(|v| v.to_bits()).collect()
+    }
+
+    #[test]
+    fn a_replicate_is_itself_whatever_runs_beside_it() {
+        let models = [settings(&[("weight_trained.invalid", 0.5)]), settings(&[])];
+        let all = run(&models, 3, 6, 1);
+        assert_eq!(bits(&all), bits(&run(&models, 3, 6, 2)));
+        let width = all.len() / 6;
+        assert_eq!(width, 2 * Figures::names().len());
+        assert_eq!(bits(&all[4 * width..5 * width]), bits(&run(&models, 7, 1, 1)));
+    }
+
+    #[test]
+    fn sets_without_a_valid_reply_have_no_figures_and_say_so() {
+        let row = run(&[settings(&[("native_before.invalid", 1.0)])], 0, 1, 1);
+        let of = |name: &str| row[Figures::names().iter().position(|n| n == name).expect("a figure")];
+        assert_eq!(of("native_before.contexts_lost"), 8.0);
+        assert_eq!(of("native_before.replies_valid"), 0.0);
+        assert!(of("native_before.r").is_nan() && of("gain_native.r").is_nan() && of("gain_native.slope").is_nan());
+        assert!(of("native_before.status") > 0.0 && of("gain_native.cluster_status") > 0.0);
+        assert!(of("native_after.r").is_finite());
+    }
+
+    #[test]
+    fn broken_contracts_are_errors() {
+        let (one, other) = (settings(&[]), settings(&[("attributes", 4.0)]));
+        let run = Run {
+            seed: 1,
+            first: u64::MAX,
+            count: 1,
+            level: 0.95,
+            threads: 1,
+        };
+        let flag = Interrupt::new();
+        assert!(simulate(&[one], &run, &flag).is_err());
+        assert!(simulate(&[one, other], &Run { first: 0, ..run }, &flag).is_err());
+        assert!(simulate(&[], &Run { first: 0, ..run }, &flag).is_err());
+        assert!(Settings::read(&[1.0]).is_err());
+        flag.raise();
+        assert!(simulate(&[one], &Run { first: 0, ..run }, &flag).is_err());
+    }
+}
