@@ -15,6 +15,7 @@ __all__ = [
     "differences",
     "draw_pairs",
     "draw_targets",
+    "dump_study",
     "fit_agents",
     "hdi",
     "jackknife",
@@ -25,8 +26,10 @@ __all__ = [
     "percentile_interval",
     "quantile",
     "round_decimals",
+    "simulate_study",
     "slope_contrast",
     "standardised_slope",
+    "study_names",
     "t_quantile",
     "trial_bootstrap",
     "uniforms",
@@ -184,3 +187,8 @@ def normal_quantile(p: float) -> float: ...
 def count_tokens(
     buffer: NDArray[np.uint8], offsets: NDArray[np.uint64], encoding: str, threads: int
 ) -> NDArray[np.uint64]: ...
+def study_names() -> tuple[list[str], list[str], list[str]]: ...
+def simulate_study(
+    settings: _Floats, models: int, seed: int, first: int, count: int, level: float, threads: int
+) -> _Floats: ...
+def dump_study(settings: _Floats, model: int, seed: int, replicate: int) -> dict[str, _Floats]: ...

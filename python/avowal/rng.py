@@ -25,6 +25,9 @@ class Purpose(IntEnum):
     CONTEXT_BOOTSTRAP = 6
     LAPLACE = 7
     HALVES = 8
+    STUDY_AGENTS = 9
+    STUDY_DECISIONS = 10
+    STUDY_REPORTS = 11
     USER = 255
 
 

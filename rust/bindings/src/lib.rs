@@ -12,6 +12,7 @@ mod intervals;
 mod jackknife;
 mod rng;
 mod tokens;
+mod study;
 
 use pyo3::prelude::*;
 
@@ -37,6 +38,9 @@ mod _core {
     use crate::rng::{normals, uniforms};
     #[pymodule_export]
     use crate::tokens::count_tokens;
+
+    #[pymodule_export]
+    use crate::study::{dump_study, simulate_study, study_names};
 
     #[pymodule_init]
     fn init(module: &Bound<'_, PyModule>) -> PyResult<()> {

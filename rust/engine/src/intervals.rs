@@ -2,6 +2,7 @@
 
 use statrs::distribution::{Continuous, ContinuousCDF, Normal, StudentsT};
 use statrs::function::beta::beta_reg;
+use statrs::function::erf::erfc_inv;
 
 use crate::error::{Error, Result, check_finite};
 use crate::outcome::{Outcome, Undefined};
@@ -23,27 +24,29 @@ pub(crate) fn check_level(level: f64) -> Result<()> {
 const MANY: f64 = 1000.0;
 
 /// The point below zero where an increasing `cdf` is `p < .5`: Newton's method on its logarithm
-/// (nearly straight in the tails) within a bracket.
+/// (nearly straight in the tails) from a guess, within a bracket.
 ///
 /// Statrs' own inverses are right to seven digits in places and lost in the tails of t. Quantiles above .5 are mirrored,
 /// because small probabilities keep their relative precision.
-fn lower_quantile(cdf: impl Fn(f64) -> f64, pdf: impl Fn(f64) -> f64, p: f64) -> f64 {
-    let (mut low, mut high) = (-1.0, 0.0);
-    while cdf(low) > p {
-        (low, high) = (2.0 * low, low);
-    }
-    let mut x = f64::midpoint(low, high);
+fn lower_quantile(cdf: impl Fn(f64) -> f64, pdf: impl Fn(f64) -> f64, guess: f64, p: f64) -> f64 {
+    let (mut low, mut high) = (f64::NEG_INFINITY, 0.0);
+    let mut x = if guess < 0.0 { guess } else { -1.0 };
     // Bisection alone would end within this many steps.
     for _ in 0..100 {
         let below = cdf(x);
         *(if below > p { &mut high } else { &mut low }) = x;
         let step = below * ((below - p) / p).ln_1p() / pdf(x);
         x -= step;
-        if step.is_finite() && step.abs() <= 2.0 * f64::EPSILON * x.abs() {
+        // Steps shrink quadratically until they are rounding error of the cdf, which need not fall below this.
+        if step.is_finite() && step.abs() <= 1e-13 * x.abs() {
             break;
         }
         if !(low < x && x < high) {
-            x = f64::midpoint(low, high);
+            x = if low.is_finite() {
+                f64::midpoint(low, high)
+            } else {
+                2.0 * high.min(-0.5)
+            };
         }
     }
     x
@@ -74,7 +77,9 @@ pub fn t_quantile(p: f64, df: f64) -> Result<f64> {
             0.5 * beta_reg(0.5 * df, 0.5, df / (df + square))
         }
     };
-    Ok(mirrored(p, |p| lower_quantile(cdf, |x| t.pdf(x), p)))
+    // The expansion starts close by unless degrees of freedom are very few.
+    let guess = |p: f64| expanded_t(rough_normal(p), df.max(3.0));
+    Ok(mirrored(p, |p| lower_quantile(cdf, |x| t.pdf(x), guess(p), p)))
 }
 
 /// The quantile of t from that of the normal (Abramowitz and Stegun, 26.7.5).
@@ -95,7 +100,12 @@ pub fn normal_quantile(p: f64) -> Result<f64> {
 
 fn normal(p: f64) -> f64 {
     let n = Normal::standard();
-    mirrored(p, |p| lower_quantile(|x| n.cdf(x), |x| n.pdf(x), p))
+    mirrored(p, |p| lower_quantile(|x| n.cdf(x), |x| n.pdf(x), rough_normal(p), p))
+}
+
+/// The quantile of the normal to seven digits.
+fn rough_normal(p: f64) -> f64 {
+    -std::f64::consts::SQRT_2 * erfc_inv(2.0 * p)
 }
 
 fn check_probability(p: f64) -> Result<()> {

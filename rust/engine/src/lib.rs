@@ -25,6 +25,7 @@ pub mod outcome;
 pub mod parallel;
 pub mod rng;
 pub mod rounding;
+pub mod study;
 
 pub use error::{Error, Result};
 pub use parallel::Interrupt;

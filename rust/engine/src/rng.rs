@@ -37,13 +37,19 @@ pub enum Purpose {
     Laplace = 7,
     /// Random halves of replies.
     Halves = 8,
+    /// Agents of a simulated study: targets, common sense, weights in force.
+    StudyAgents = 9,
+    /// Pairs and choices of a simulated study.
+    StudyDecisions = 10,
+    /// Beliefs and replies of a simulated study.
+    StudyReports = 11,
     /// Anything that users of the package draw for themselves.
     User = 255,
 }
 
 impl Purpose {
     /// Every purpose there is.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 12] = [
         Self::Targets,
         Self::Pairs,
         Self::Choices,
@@ -52,6 +58,9 @@ impl Purpose {
         Self::ContextBootstrap,
         Self::Laplace,
         Self::Halves,
+        Self::StudyAgents,
+        Self::StudyDecisions,
+        Self::StudyReports,
         Self::User,
     ];
 
@@ -65,7 +74,7 @@ impl Purpose {
         Self::ALL
             .into_iter()
             .find(|purpose| purpose.code() == code)
-            .ok_or_else(|| Error::input("purpose", "1 to 8, or 255", code))
+            .ok_or_else(|| Error::input("purpose", "1 to 11, or 255", code))
     }
 }
 
@@ -173,11 +182,11 @@ mod tests {
     #[test]
     fn codes_are_those_written_into_keys() {
         let codes = Purpose::ALL.map(Purpose::code);
-        assert_eq!(codes, [1, 2, 3, 4, 5, 6, 7, 8, 255]);
+        assert_eq!(codes, [1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 255]);
         for code in codes {
             assert_eq!(Purpose::from_code(code).map(Purpose::code), Ok(code));
         }
-        assert!(Purpose::from_code(0).is_err() && Purpose::from_code(9).is_err());
+        assert!(Purpose::from_code(0).is_err() && Purpose::from_code(12).is_err());
     }
 
     #[test]

@@ -66,7 +66,7 @@ impl Priors {
 }
 
 /// The value of a log density with its slope and its two curvatures, all at one point.
-pub(super) struct Term {
+pub(crate) struct Term {
     pub value: f64,
     pub slope: f64,
     /// Minus the second derivative.
@@ -81,7 +81,7 @@ impl InterceptPrior {
     }
 
     /// Log density up to its constant.
-    pub(super) fn term(&self, intercept: f64) -> Term {
+    pub(crate) fn term(&self, intercept: f64) -> Term {
         if self.is_flat() {
             return Term {
                 value: 0.0,

@@ -1,0 +1,255 @@
+"""Simulate: whole studies from contexts to accuracies, thousands of times, before one is paid for."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from importlib.resources import files
+from typing import Any
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from avowal import _core
+from avowal.checks import as_u64
+from avowal.errors import InputError
+from avowal.quantities import PARAMETERS, SETS, Deciding, Reported, Settings
+
+__all__ = [
+    "FIGURES",
+    "PARAMETERS",
+    "PROFILES",
+    "SETS",
+    "STATUSES",
+    "Deciding",
+    "Reported",
+    "Settings",
+    "Simulation",
+    "Study",
+    "dump",
+    "profile",
+    "simulate",
+]
+
+Floats = NDArray[np.float64]
+
+_, FIGURES, STATUSES = (tuple(names) for names in _core.study_names())
+"""Names, in order: of all figures of a replicate; of statuses.
+
+Figures of estimated weights stand behind ``learned.`` and ``native.``, those of reports behind the set's name, and
+differences behind ``gain_instilled.``, ``gain_native.`` and ``over_baseline.`` (weight-trained less off-the-shelf).
+``r`` is Pearson's correlation, ``slope`` the paper's accuracy; each has its interval.
+"""
+
+PROFILES = ("gpt-4o", "gpt-4o-mini")
+"""The models whose calibrated settings the package ships."""
+
+
+@dataclass(frozen=True, slots=True)
+class Simulation:
+    """Simulated studies.
+
+    Attributes
+    ----------
+    settings
+        Of each model, one or two.
+    seed, first
+        Replicate r of the table is replicate ``first + r`` of the seed.
+    level
+        Level of the intervals.
+    figures
+        Shape (replicates, models, figures), columns as :data:`FIGURES`; NaN where a replicate gives no number.
+    """
+
+    settings: tuple[Settings, ...]
+    seed: int
+    first: int
+    level: float
+    figures: Floats
+
+    def __getitem__(self, name: str) -> Floats:
+        """Return one figure of the first model, shape (replicates,)."""
+        return self.of(name)
+
+    def of(self, name: str, model: int = 0) -> Floats:
+        """Return one figure of one model.
+
+        Parameters
+        ----------
+        name
+            One of :data:`FIGURES`.
+        model
+            0 or 1.
+
+        Returns
+        -------
+        ndarray, shape (replicates,)
+            NaN where a replicate gives no number.
+
+        Raises
+        ------
+        InputError
+            For an unknown figure or model.
+        """
+        if name not in FIGURES or not 0 <= model < len(self.settings):
+            raise InputError.at("a figure of one of the models", f"{name!r} of model {model}", field="name")
+        return self.figures[:, model, FIGURES.index(name)]
+
+    def to_frame(self) -> pl.DataFrame:
+        """Return one row for each replicate and model.
+
+        Returns
+        -------
+        polars.DataFrame
+            ``replicate``, ``model`` (0 or 1), then :data:`FIGURES`: null where a replicate gives no number, and in the
+            columns of statuses "ok" or the reason.
+        """
+        count, models, _ = self.figures.shape
+        columns: dict[str, Any] = {
+            "replicate": np.repeat(np.arange(count, dtype=np.uint64) + np.uint64(self.first), models),
+            "model": np.tile(np.arange(models), count),
+        }
+        flat = self.figures.reshape(count * models, -1)
+        columns.update({name: flat[:, place] for place, name in enumerate(FIGURES)})
+        frame = pl.DataFrame(columns).with_columns(pl.col(pl.Float64).fill_nan(None))
+        codes = {float(code): text for code, text in enumerate(STATUSES)}
+        statuses = [name for name in FIGURES if name.endswith("status")]
+        return frame.with_columns(pl.col(statuses).replace_strict(codes, return_dtype=pl.String))
+
+
+def simulate(
+    settings: Settings | Sequence[Settings],
+    replicates: int,
+    *,
+    seed: int,
+    first: int = 0,
+    level: float = 0.95,
+    threads: int = 0,
+) -> Simulation:
+    """Simulate whole studies: agents, decisions, fits, reports, accuracies and their intervals.
+
+    Parameters
+    ----------
+    settings
+        Of one base model, or of two whose studies share targets, common sense and weights as their settings say; two
+        need the same agents and attributes.
+    replicates
+        How many.
+    seed
+        From 0 to 2**64 - 1.
+    first
+        The first replicate: replicate r alone (``first=r, replicates=1``) gives the numbers that it gives among others.
+    level
+        Level of all intervals.
+    threads
+        0 for one per core; the result doesn't depend on it.
+
+    Returns
+    -------
+    Simulation
+        One row of figures for each replicate and model.
+
+    Raises
+    ------
+    InputError
+        For settings or numbers out of their domains.
+
+    Examples
+    --------
+    >>> simulate(Settings(trained_agents=20, native_agents=20), 3, seed=1)["weight_trained.r"].shape
+    (3,)
+    """
+    models = (settings,) if isinstance(settings, Settings) else tuple(settings)
+    flat = np.concatenate([each.flat() for each in models]) if models else np.empty(0)
+    count = as_u64("replicates", replicates)
+    numbers = as_u64("seed", seed), as_u64("first", first), count
+    found = _core.simulate_study(flat, len(models), *numbers, level, as_u64("threads", threads))
+    return Simulation(models, numbers[0], numbers[1], level, found.reshape(count, len(models), -1))
+
+
+@dataclass(frozen=True, slots=True)
+class Study:
+    """One simulated replicate, kept whole.
+
+    Attributes
+    ----------
+    targets
+        Shape (trained agents, attributes).
+    weights, estimated
+        By ``trained`` and ``native``, shape (agents, attributes): in force, and estimated from the choices (NaN where
+        they can't be), both scaled so that the largest absolute one is 100.
+    differences, choices
+        By group, shapes (agents, decisions, attributes) and (agents, decisions): 1 for A.
+    replies
+        By set, shape (agents, replies, attributes); NaN where invalid.
+    """
+
+    targets: Floats
+    weights: Mapping[str, Floats]
+    estimated: Mapping[str, Floats]
+    differences: Mapping[str, Floats]
+    choices: Mapping[str, Floats]
+    replies: Mapping[str, Floats]
+
+
+def dump(settings: Settings, *, seed: int, replicate: int, model: int = 0) -> Study:
+    """Simulate one replicate under one model and keep its choices and replies.
+
+    Parameters
+    ----------
+    settings
+        Of the model.
+    seed, replicate
+        As for :func:`simulate`.
+    model
+        0 or 1: the model's place among the settings there.
+
+    Returns
+    -------
+    Study
+        What stands behind that replicate's row of figures.
+
+    Raises
+    ------
+    InputError
+        For numbers out of their domains.
+    """
+    numbers = as_u64("model", model), as_u64("seed", seed), as_u64("replicate", replicate)
+    raw = _core.dump_study(settings.flat(), *numbers)
+    k = settings.attributes
+    agents = {"trained": settings.trained_agents, "native": settings.native_agents}
+    return Study(
+        targets=raw["targets"].reshape(-1, k),
+        weights={group: raw[f"{group}.weights"].reshape(-1, k) for group in agents},
+        estimated={group: raw[f"{group}.estimated"].reshape(-1, k) for group in agents},
+        differences={group: raw[f"{group}.differences"].reshape(n, -1, k) for group, n in agents.items()},
+        choices={group: raw[f"{group}.choices"].reshape(n, -1) for group, n in agents.items()},
+        replies={name: raw[f"{name}.replies"].reshape(-1, settings.replies, k) for name in SETS},
+    )
+
+
+def profile(model: str) -> Settings:
+    """Return the settings calibrated on a model of the paper.
+
+    Parameters
+    ----------
+    model
+        One of :data:`PROFILES`.
+
+    Returns
+    -------
+    Settings
+        As :mod:`avowal.calibrate` estimated them from the authors' published files.
+
+    Raises
+    ------
+    InputError
+        For another name.
+    """
+    if model not in PROFILES:
+        raise InputError.at(" or ".join(PROFILES), repr(model), field="model")
+    text = files("avowal").joinpath("profiles", f"{model}.json").read_text(encoding="utf-8")
+    held: dict[str, float] = json.loads(text)["settings"]
+    return Settings().but(held)

@@ -1,0 +1,289 @@
+//! The simulated study: whole replicates, from contexts to accuracies, with nothing but numbers in and out.
+//!
+//! Reading order: `settings` (every quantity), `latent` (what is true), `deciding` (pairs and choices), `replies`
+//! (reports), `fitting` and `logistic` (weights from choices, fast), `normal` (draws, fast), `entries` (weights beside reports), `replicate` (one
+//! model's study), `columns` (the figures). A replicate depends on its settings, seed and number alone: each agent has
+//! streams of its own for its truth, its decisions and each set of replies.
+
+mod columns;
+mod deciding;
+mod entries;
+mod fitting;
+mod latent;
+mod logistic;
+mod normal;
+mod replicate;
+mod replies;
+mod settings;
+
+pub use columns::{CONTRASTS, ContrastFigures, Figures, GroupFigures, REASONS, SetFigures, TargetFigures};
+pub use entries::Table;
+pub use latent::Agent;
+pub use replicate::{Raw, Simulated, dump};
+pub use replies::Key;
+pub use settings::{Deciding, Design, Group, Reporting, Set, Settings};
+
+use crate::correlation::{pearson, slope_contrast};
+use crate::error::{Error, Result};
+use crate::jackknife::{Jackknife, jackknife};
+use crate::outcome::{Outcome, Undefined};
+use crate::parallel::{Interrupt, map_units};
+use columns::code;
+use entries::Entries;
+use replicate::by_second_model;
+
+/// Which replicates are simulated, and how.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Run {
+    /// The seed of all streams.
+    pub seed: u64,
+    /// The first replicate.
+    pub first: u64,
+    /// How many.
+    pub count: usize,
+    /// The level of all intervals.
+    pub level: f64,
+    /// 0 for one per core.
+    pub threads: usize,
+}
+
+/// Simulates replicates of the study of one base model, or of two that share what their settings say: flat
+/// (replicates, models, columns), columns as [`Figures::names`].
+pub fn simulate(models: &[Settings], run: &Run, interrupt: &Interrupt) -> Result<Vec<f64>> {
+    crate::intervals::check_level(run.level)?;
+    check_models(models)?;
+    if run.first.checked_add(run.count as u64).is_none() {
+        return Err(Error::input("first", "a replicate below 2^64", run.first));
+    }
+    let rows = map_units(run.threads, run.count, interrupt, |i| {
+        replicate_of(models, run.seed, run.first + i as u64, run.level, interrupt)
+    })?;
+    Ok(rows.concat())
+}
+
+fn check_models(models: &[Settings]) -> Result<()> {
+    if !(1..=2).contains(&models.len()) {
+        return Err(Error::input("models", "one or two", models.len()));
+    }
+    let contexts = |s: &Settings| (s.attributes(), Group::ALL.map(|g| s.agents(g)));
+    if models.iter().any(|s| contexts(s) != contexts(&models[0])) {
+        return Err(Error::input(
+            "models",
+            "as many agents and attributes in both",
+            "other numbers",
+        ));
+    }
+    Ok(())
+}
+
+fn replicate_of(models: &[Settings], seed: u64, replicate: u64, level: f64, interrupt: &Interrupt) -> Result<Vec<f64>> {
+    let simulated = models
+        .iter()
+        .enumerate()
+        .map(|(model, settings)| Simulated::draw(settings, (model, seed, replicate), None, interrupt))
+        .collect::<Result<Vec<_>>>()?;
+    let mut row = Vec::new();
+    for (place, own) in simulated.iter().enumerate() {
+        let other = simulated.get(1 - place);
+        figures(own, other, level)?.write(&mut row);
+    }
+    Ok(row)
+}
+
+/// Everything that can be said of one model's study; `other` for what two models have in common.
+pub fn figures(own: &Simulated, other: Option<&Simulated>, level: f64) -> Result<Figures> {
+    let mut out = Figures {
+        target: own.target_figures,
+        groups: own.group_figures,
+        sets: own.set_figures,
+        contrasts: [ContrastFigures::default(); 3],
+    };
+    out.target.learned_target_r = tables_r(&own.weights[0], &own.targets)?;
+    let entries = Set::ALL.map(|set| {
+        let weights = &own.weights[set.group() as usize];
+        Entries::join(weights, &own.reports[set as usize], |context| {
+            by_second_model(set, context, weights.known.len())
+        })
+    });
+    let trained = jackknife(&[entries[0].cell(), entries[1].cell(), entries[2].cell()])?;
+    let native = jackknife(&[entries[3].cell(), entries[4].cell()])?;
+    for set in Set::ALL {
+        let (place, found) = (set as usize, &entries[set as usize]);
+        let figures = &mut out.sets[place];
+        found.describe(figures, level)?;
+        figures.contexts_lost = (own.reports[place].known.len() - found.len()) as f64;
+        let cell = if place < 3 {
+            &trained.cells[place]
+        } else {
+            &native.cells[place - 3]
+        };
+        figures.cluster_status = code(&cell.fisher);
+        if let Ok(fisher) = cell.fisher {
+            (figures.cluster_low, figures.cluster_high) = fisher.interval(level);
+        }
+        if set.group() == Group::Trained {
+            figures.r_target = found.against(&own.targets);
+            if set != Set::OffTheShelf {
+                figures.baseline_r = tables_r(&own.reports[place], &own.reports[0])?;
+            }
+        }
+        if let Some(other) = other {
+            figures.crossed_r = found.against(&other.weights[set.group() as usize]);
+            figures.between_models = tables_r(&own.reports[place], &other.reports[place])?;
+        }
+    }
+    if let Some(other) = other {
+        for group in Group::ALL {
+            let place = group as usize;
+            out.groups[place].between_models = tables_r(&own.weights[place], &other.weights[place])?;
+        }
+    }
+    for (contrast, (_, before, after)) in out.contrasts.iter_mut().zip(CONTRASTS) {
+        let (shared, offset) = match before.group() {
+            Group::Trained => (&trained, 0),
+            Group::Native => (&native, 3),
+        };
+        let (b, a) = (before as usize, after as usize);
+        *contrast = difference(&entries[b], &entries[a], (shared, b - offset, a - offset), level)?;
+    }
+    Ok(out)
+}
+
+/// The correlation of two tables over the contexts that both know.
+fn tables_r(one: &Table, other: &Table) -> Result<f64> {
+    let known = || (0..one.known.len()).filter(|&c| one.known[c] && other.known[c]);
+    let values = |table: &Table| -> Vec<f64> { known().flat_map(|c| table.row(c).to_vec()).collect() };
+    Ok(pearson(&values(one), &values(other))?.unwrap_or(f64::NAN))
+}
+
+/// After less before; `shared` is a jackknife of both with their places, good where both have the same contexts.
+fn difference(
+    before: &Entries,
+    after: &Entries,
+    shared: (&Jackknife, usize, usize),
+    level: f64,
+) -> Result<ContrastFigures> {
+    let mut out = ContrastFigures::default();
+    let slope = slope_difference(before, after, level)?;
+    out.status = code(&slope);
+    if let Ok((estimate, low, high)) = slope {
+        (out.slope, out.slope_low, out.slope_high) = (estimate, low, high);
+    }
+    let common: Vec<i64> = before
+        .names()
+        .filter(|name| after.contexts.binary_search(name).is_ok())
+        .collect();
+    out.common_contexts = common.len() as f64;
+    let combined = if common.len() == before.len() && common.len() == after.len() {
+        let (all, b, a) = shared;
+        let mut coefficients = vec![0.0; all.cells.len()];
+        (coefficients[b], coefficients[a]) = (-1.0, 1.0);
+        all.combination(&coefficients, level)?
+    } else {
+        let (b, a) = (before.only(&common), after.only(&common));
+        jackknife(&[b.cell(), a.cell()])?.combination(&[-1.0, 1.0], level)?
+    };
+    out.r = combined.estimate.unwrap_or(f64::NAN);
+    out.cluster_status = code(&combined.interval);
+    if let Ok(interval) = combined.interval {
+        (out.cluster_low, out.cluster_high) = (interval.low, interval.high);
+    }
+    Ok(out)
+}
+
+fn slope_difference(before: &Entries, after: &Entries, level: f64) -> Result<Outcome<(f64, f64, f64)>> {
+    if !(before.standardised() && after.standardised()) {
+        return Ok(Err(Undefined::NoVariation));
+    }
+    let both = |f: fn(&Entries) -> &Vec<f64>| [f(before).as_slice(), f(after).as_slice()].concat();
+    let (n, m) = (before.weights_z.len(), after.weights_z.len());
+    let sides = [vec![0; n], vec![1; m]].concat();
+    let contrast = slope_contrast(
+        &both(|e| &e.weights_z),
+        &both(|e| &e.reports_z),
+        &vec![0; n + m],
+        &sides,
+        level,
+    )?;
+    Ok(contrast.map(|c| (c.mean.estimate, c.mean.low, c.mean.high)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn settings(changes: &[(&str, f64)]) -> Settings {
+        let plain = |name: &str| match name.rsplit('.').next().unwrap_or(name) {
+            "trained_agents" | "native_agents" => 8.0,
+            "attributes" | "step" => 5.0,
+            "trained_decisions" | "native_decisions" => 40.0,
+            "replies" => 3.0,
+            "inverse_temperature" => 6.0,
+            "scale" | "stretch" | "coarse_step" => 1.0,
+            "fidelity" | "instilling" => 0.7,
+            "noise" => 20.0,
+            _ => 0.0,
+        };
+        let changed = |name: &str| changes.iter().find(|c| c.0 == name).map(|c| c.1);
+        let values: Vec<f64> = Settings::names()
+            .iter()
+            .map(|name| changed(name).unwrap_or_else(|| plain(name)))
+            .collect();
+        Settings::read(&values).expect("good settings")
+    }
+
+    fn run(models: &[Settings], first: u64, count: usize, threads: usize) -> Vec<f64> {
+        let run = Run {
+            seed: 7,
+            first,
+            count,
+            level: 0.95,
+            threads,
+        };
+        simulate(models, &run, &Interrupt::new()).expect("good settings")
+    }
+
+    fn bits(values: &[f64]) -> Vec<u64> {
+        values.iter().map(|v| v.to_bits()).collect()
+    }
+
+    #[test]
+    fn a_replicate_is_itself_whatever_runs_beside_it() {
+        let models = [settings(&[("weight_trained.invalid", 0.5)]), settings(&[])];
+        let all = run(&models, 3, 6, 1);
+        assert_eq!(bits(&all), bits(&run(&models, 3, 6, 2)));
+        let width = all.len() / 6;
+        assert_eq!(width, 2 * Figures::names().len());
+        assert_eq!(bits(&all[4 * width..5 * width]), bits(&run(&models, 7, 1, 1)));
+    }
+
+    #[test]
+    fn sets_without_a_valid_reply_have_no_figures_and_say_so() {
+        let row = run(&[settings(&[("native_before.invalid", 1.0)])], 0, 1, 1);
+        let of = |name: &str| row[Figures::names().iter().position(|n| n == name).expect("a figure")];
+        assert_eq!(of("native_before.contexts_lost"), 8.0);
+        assert_eq!(of("native_before.replies_valid"), 0.0);
+        assert!(of("native_before.r").is_nan() && of("gain_native.r").is_nan() && of("gain_native.slope").is_nan());
+        assert!(of("native_before.status") > 0.0 && of("gain_native.cluster_status") > 0.0);
+        assert!(of("native_after.r").is_finite());
+    }
+
+    #[test]
+    fn broken_contracts_are_errors() {
+        let (one, other) = (settings(&[]), settings(&[("attributes", 4.0)]));
+        let run = Run {
+            seed: 1,
+            first: u64::MAX,
+            count: 1,
+            level: 0.95,
+            threads: 1,
+        };
+        let flag = Interrupt::new();
+        assert!(simulate(&[one], &run, &flag).is_err());
+        assert!(simulate(&[one, other], &Run { first: 0, ..run }, &flag).is_err());
+        assert!(simulate(&[], &Run { first: 0, ..run }, &flag).is_err());
+        assert!(Settings::read(&[1.0]).is_err());
+        flag.raise();
+        assert!(simulate(&[one], &Run { first: 0, ..run }, &flag).is_err());
+    }
+}
