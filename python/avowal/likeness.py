@@ -36,7 +36,7 @@ HELD_OUT = (
     "native.extremes",
     *(f"{name}.lost_per_context" for name in SETS),
 )
-"""Figures that the calibration never looks at; `lost_per_context` is replies lost for each context lost."""
+"""Figures that the calibration does not aim at; `lost_per_context` is replies lost for each context lost."""
 
 
 def likeness(observed: Sequence[Observed], simulated: Simulation) -> pl.DataFrame:
@@ -139,7 +139,7 @@ def _count(table: pl.DataFrame) -> str:
     ]
     return (
         f"Inside the central 90%: {int(met['inside'].sum())} of {len(met)} figures that the calibration aims at, "
-        f"{int(held['inside'].sum())} of {len(held)} that it never saw (in italics). Outside: "
+        f"{int(held['inside'].sum())} of {len(held)} that are no aim of it (in italics). Outside: "
         f"{', '.join(outside) or 'none'}. Standard deviations within 20% of the standard error: {len(close)} of "
         f"{len(ratios)}. Apart: {', '.join(apart) or 'none'}."
     )
