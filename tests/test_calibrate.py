@@ -3,6 +3,7 @@
 import numpy as np
 import polars as pl
 import pytest
+
 from avowal.calibrate import Effort, calibrate, counted
 from avowal.errors import InputError
 from avowal.likeness import HELD_OUT, MET, likeness, markdown, profiles

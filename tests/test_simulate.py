@@ -3,6 +3,10 @@
 import numpy as np
 import polars as pl
 import pytest
+from hypothesis import given
+from hypothesis import settings as effort
+from hypothesis import strategies as st
+
 from avowal import tables
 from avowal.accuracy import accuracy, difference, gain
 from avowal.companions import sign_agreement, top_agreement, within
@@ -11,9 +15,6 @@ from avowal.correlation import pearson
 from avowal.errors import InputError
 from avowal.fit import fit
 from avowal.simulate import FIGURES, PARAMETERS, SETS, Deciding, Reported, Settings, dump, profile, simulate
-from hypothesis import given
-from hypothesis import settings as effort
-from hypothesis import strategies as st
 
 SMALL = Settings(trained_agents=12, native_agents=9, trained_decisions=30, native_decisions=40, replies=4)
 LOSSY = SMALL.but(

@@ -1,8 +1,8 @@
 """avowal tells whether a language model's account of itself is true.
 
 The modules follow a study: :mod:`~avowal.contexts`, :mod:`~avowal.agents`, :mod:`~avowal.design`,
-:mod:`~avowal.reports`, :mod:`~avowal.fit`, :mod:`~avowal.bootstrap`, :mod:`~avowal.accuracy`, and
-:mod:`~avowal.published` for the paper's files. Everything is imported when it is first used.
+:mod:`~avowal.reports`, :mod:`~avowal.fit`, :mod:`~avowal.bootstrap`, :mod:`~avowal.accuracy`;
+:mod:`~avowal.simulate` and :mod:`~avowal.cost` come before it, :mod:`~avowal.published` reads the paper's files. Everything is imported when it is first used.
 """
 
 from importlib import import_module
@@ -12,7 +12,31 @@ from avowal._core import __version__
 from avowal.errors import AvowalError, InputError
 
 if TYPE_CHECKING:
-    from avowal import accuracy, agents, bootstrap, contexts, design, fit, published, reports, rng
+    from avowal import (
+        accuracy,
+        agents,
+        bootstrap,
+        bounds,
+        ceiling,
+        companions,
+        contexts,
+        correlation,
+        cost,
+        design,
+        entries,
+        estimators,
+        fit,
+        intervals,
+        jackknife,
+        prices,
+        published,
+        reports,
+        rng,
+        simulate,
+        tables,
+        tokens,
+        trials,
+    )
     from avowal.fit import fit_arrays
     from avowal.published.replicate import replicate
 
@@ -23,14 +47,28 @@ __all__ = [
     "accuracy",
     "agents",
     "bootstrap",
+    "bounds",
+    "ceiling",
+    "companions",
     "contexts",
+    "correlation",
+    "cost",
     "design",
+    "entries",
+    "estimators",
     "fit",
     "fit_arrays",
+    "intervals",
+    "jackknife",
+    "prices",
     "published",
     "replicate",
     "reports",
     "rng",
+    "simulate",
+    "tables",
+    "tokens",
+    "trials",
 ]
 
 _FUNCTIONS = {"fit_arrays": "avowal.fit", "replicate": "avowal.published.replicate"}

@@ -9,9 +9,10 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from avowal.accuracy import Accuracy, accuracy, average_reports, difference, gain
+from avowal.accuracy import Accuracy, accuracy, difference, gain
 from avowal.companions import report_reliability, sign_agreement, top_agreement, within
 from avowal.correlation import pearson
+from avowal.entries import average_reports
 from avowal.fit import Fit, fit
 from avowal.jackknife import Cell, jackknife
 from avowal.published.read import Published, PublishedModel

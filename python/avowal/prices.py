@@ -15,8 +15,8 @@ from types import MappingProxyType
 from typing import Any, Literal
 
 from avowal.checks import as_u64
-from avowal.contexts import read_text
 from avowal.errors import InputError
+from avowal.json_values import read_text
 from avowal.tokens import DEFAULT_ENCODING
 
 __all__ = ["RATES", "Entry", "Mode", "Prices", "builtin", "load", "parse", "total"]
