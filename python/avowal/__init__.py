@@ -1,8 +1,8 @@
 """avowal tells whether a language model's account of itself is true.
 
-The modules follow a study: :mod:`~avowal.contexts`, :mod:`~avowal.agents`, :mod:`~avowal.design`,
-:mod:`~avowal.reports`, :mod:`~avowal.fit`, :mod:`~avowal.bootstrap`, :mod:`~avowal.accuracy`;
-:mod:`~avowal.simulate` and :mod:`~avowal.cost` come before it, :mod:`~avowal.published` reads the paper's files. Everything is imported when it is first used.
+The modules follow a study: :mod:`~avowal.simulate` and :mod:`~avowal.cost` before it, then :mod:`~avowal.contexts`,
+:mod:`~avowal.agents`, :mod:`~avowal.design`, :mod:`~avowal.reports`, :mod:`~avowal.fit`, :mod:`~avowal.bootstrap` and
+:mod:`~avowal.accuracy`; :mod:`~avowal.published` reads the paper's files. Everything is imported when it is first used.
 """
 
 from importlib import import_module
