@@ -152,8 +152,8 @@ def _choices(differences, choices, group):
             "model": "m",
             "context": np.repeat(names, trials),
             "trial": np.tile(np.arange(trials), agents),
-            "a": differences.reshape(-1, k).tolist(),
-            "b": np.zeros((agents * trials, k)).tolist(),
+            "a": np.maximum(differences, 0).reshape(-1, k).tolist(),
+            "b": np.maximum(-differences, 0).reshape(-1, k).tolist(),
             "choice": np.where(choices.ravel() == 1, "A", "B"),
             "failure": None,
         }

@@ -95,7 +95,18 @@ def split_half(result: Fit, *, estimator: Estimator | str = "map", intercept: bo
 
 
 def corrected(r: float | None, top: float | None) -> float | None:
-    """Divide a correlation by its ceiling, where both exist and the ceiling is positive."""
+    """Divide a correlation by its ceiling.
+
+    Parameters
+    ----------
+    r, top
+        The correlation and its ceiling.
+
+    Returns
+    -------
+    float or None
+        None unless both exist and the ceiling is positive.
+    """
     return r / top if r is not None and top is not None and top > 0 else None
 
 
