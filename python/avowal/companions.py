@@ -120,19 +120,52 @@ def companions(
 
 
 def within(found: Entries) -> list[float]:
-    """Correlate weights with reports within each context of three attributes or more that has variation in both."""
+    """Correlate weights with reports within each context.
+
+    Parameters
+    ----------
+    found
+        Entries of any number of contexts.
+
+    Returns
+    -------
+    list of float
+        One correlation for each context of three attributes or more that has variation in both.
+    """
     correlations = (pearson(found.weights[rows], found.reports[rows]).r for rows in _by_context(found))
     return [r for r in correlations if r is not None]
 
 
 def sign_agreement(found: Entries) -> float | None:
-    """Return the share of entries with equal signs among those without a zero; None without any."""
+    """Compare the signs of weights and reports.
+
+    Parameters
+    ----------
+    found
+        Entries of any number of contexts.
+
+    Returns
+    -------
+    float or None
+        The share with equal signs among the entries without a zero; None without any.
+    """
     decided = (found.weights != 0) & (found.reports != 0)
     return _mean(np.sign(found.weights[decided]) == np.sign(found.reports[decided]))
 
 
 def top_agreement(found: Entries) -> float | None:
-    """Return the share of contexts whose largest absolute weight and report are the same attribute's."""
+    """Compare the attributes of largest absolute weight and report.
+
+    Parameters
+    ----------
+    found
+        Entries of any number of contexts.
+
+    Returns
+    -------
+    float or None
+        The share of contexts in which they are the same, the first where several tie; None without contexts.
+    """
     return _mean(
         [np.abs(found.weights[rows]).argmax() == np.abs(found.reports[rows]).argmax() for rows in _by_context(found)]
     )
