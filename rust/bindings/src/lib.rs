@@ -11,8 +11,8 @@ mod fit;
 mod intervals;
 mod jackknife;
 mod rng;
-mod tokens;
 mod study;
+mod tokens;
 
 use pyo3::prelude::*;
 
