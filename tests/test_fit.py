@@ -351,3 +351,19 @@ def test_estimators_are_named_and_labelled() -> None:
         "Firth's penalised likelihood",
         "ridge, penalty 1",
     ]
+
+
+@pytest.mark.parametrize("margin", [1e-6, 1e-7, 1e-8])
+def test_choices_that_a_hair_separates_are_separated(margin: float) -> None:
+    """Half of the trials lie within a hair of the plane: too little for normal equations, enough for an exact test."""
+    rng = np.random.default_rng(1)
+    normal = np.array([3.0, -2.0, 1.0]) / np.sqrt(14)
+    x = rng.uniform(-1, 1, (40, 50, 3))
+    side = rng.choice([-1.0, 1.0], (40, 50))
+    distance = np.where(np.arange(50) % 2 == 0, margin, rng.uniform(0.1, 1, (40, 50)))
+    x += ((side * distance) - x @ normal)[..., None] * normal
+    y = (side > 0).astype(float)
+    assert set(fit_arrays(x, y, intercept=False).status) == {"separated"}
+    likelihood = fit_arrays(x, y, intercept=False, estimator="ml")
+    assert set(likelihood.status) == {"separated"}
+    assert np.isnan(likelihood.slopes).all()

@@ -82,3 +82,11 @@ def test_bad_draws_are_errors(draws: list[object]) -> None:
 def test_bad_levels_are_errors(level: float) -> None:
     with pytest.raises(InputError, match="level: expected a number between 0 and 1"):
         hdi([1, 2, 3], level=level)
+
+
+@pytest.mark.parametrize("unit", [1e-110, 1e150])
+def test_the_acceleration_of_bca_has_no_unit(unit: float) -> None:
+    draws, left_out = np.linspace(0, 1, 101), np.array([0.1, 0.3, 0.7])
+    plain, scaled = bca(draws, 0.45, left_out), bca(draws, 0.45, left_out * unit)
+    assert (scaled.low, scaled.high) == pytest.approx((plain.low, plain.high), rel=1e-9)
+    assert bca([1.0], 1.0, [1e200, -1e200, 0.0]).status == "ok"
