@@ -3,6 +3,7 @@
 import numpy as np
 import polars as pl
 import pytest
+import scipy.stats
 from hypothesis import given
 from hypothesis import settings as effort
 from hypothesis import strategies as st
@@ -11,9 +12,10 @@ from avowal import tables
 from avowal.accuracy import accuracy, difference, gain
 from avowal.companions import sign_agreement, top_agreement, within
 from avowal.contexts import Attribute, Context
-from avowal.correlation import pearson
+from avowal.correlation import pearson, slope
 from avowal.errors import InputError
 from avowal.fit import fit
+from avowal.jackknife import Cell, jackknife
 from avowal.simulate import FIGURES, PARAMETERS, SETS, Deciding, Reported, Settings, dump, profile, simulate
 
 SMALL = Settings(trained_agents=12, native_agents=9, trained_decisions=30, native_decisions=40, replies=4)
@@ -90,8 +92,31 @@ def test_many_decisions_and_true_reports_correlate_perfectly():
     for name in SETS[1:]:
         # Two reporting models of five contexts each are standardised apart, which costs a little.
         assert (found[f"{name}.r"] > (0.99 if name == "introspection_trained" else 0.998)).all(), name
-    assert (found["learned_target_r"] > 0.998).all()
+    assert (found["learned_target.r"] > 0.998).all()
     assert (found["introspection_trained.r_target"] > 0.99).all()
+
+
+def test_the_true_correlations_are_those_of_beliefs_and_targets_with_the_weights_in_force():
+    found = simulate(Settings().but({f"{name}.fidelity": 0.6 for name in SETS}), 50, seed=12)
+    for name in SETS[1:]:
+        assert abs(found[f"{name}.true_r"].mean() - 0.6) < 0.02
+    kept = [dump(Settings(), seed=12, replicate=r) for r in range(3)]
+    truth = [pearson(study.weights["trained"].ravel(), study.targets.ravel()).r for study in kept]
+    assert np.allclose(found["learned_target.true_r"][:3], truth, atol=1e-12)
+    gain = found["introspection_trained.true_r"] - found["weight_trained.true_r"]
+    assert same(found["gain_instilled.true_r"], gain)
+
+
+def test_learned_against_target_has_the_jackknifes_interval_and_the_regressions():
+    study = dump(Settings(), seed=13, replicate=0)
+    found = simulate(Settings(), 1, seed=13)
+    contexts = np.repeat(np.arange(100), 5)
+    one = jackknife([Cell(study.estimated["trained"].ravel(), study.targets.ravel(), contexts, None)]).cells[0]
+    ends = [found[f"learned_target.cluster_{end}"][0] for end in ("low", "high")]
+    assert np.allclose(ends, [one.low, one.high], atol=1e-12)
+    line = slope(*(scipy.stats.zscore(each.ravel(), ddof=1) for each in (study.estimated["trained"], study.targets)))
+    ends = [found[f"learned_target.{end}"][0] for end in ("slope", "slope_low", "slope_high")]
+    assert np.allclose(ends, [line.estimate, line.low, line.high], atol=1e-12)
 
 
 def test_more_replies_extend_the_same_sequence():

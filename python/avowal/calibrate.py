@@ -28,9 +28,9 @@ State = tuple[Settings, ...]
 OWN, SHARED = "own", "shared"
 
 CHOICES = {
-    "instilling": ("learned_target_r", OWN),
+    "instilling": ("learned_target.r", OWN),
     "trained.inverse_temperature": ("learned.fit_accuracy", OWN),
-    "trained.lapse": ("agreement", OWN),
+    "trained.lapse": ("learned.agreement", OWN),
     "trained.inverse_temperature_sd": ("learned.log_length_sd", OWN),
     "trained.position_bias": ("learned.intercept", OWN),
     "trained.position_bias_sd": ("learned.intercept_sd", OWN),

@@ -20,8 +20,8 @@ Floats = NDArray[np.float64]
 TRAINED_SETS = SETS[:3]
 
 MET = (
-    "learned_target_r",
-    "agreement",
+    "learned_target.r",
+    "learned.agreement",
     *(f"{name}.slope" for name in SETS),
     *(f"{name}.contexts_lost" for name in SETS),
 )

@@ -156,8 +156,8 @@ def _targets(data: Published, fitted: Fit, figures: dict[str, float | None], err
         return
     both = fitted.weights.drop_nulls("weight").join(data.targets, on=["context", "position"], suffix="_target")
     weights, targets = both["weight"].to_numpy(), both["weight_target"].to_numpy()
-    figures["learned_target_r"] = pearson(weights, targets).r
-    errors["learned_target_r"] = _error(Cell(weights, targets, both["context"].to_numpy(), None))
+    figures["learned_target.r"] = pearson(weights, targets).r
+    errors["learned_target.r"] = _error(Cell(weights, targets, both["context"].to_numpy(), None))
     named = {str(c): w.to_numpy() for (c,), w in _vectors(data.targets)}
     shares = []
     for trials, _ in fitted.parts:
@@ -165,8 +165,8 @@ def _targets(data: Published, fitted: Fit, figures: dict[str, float | None], err
             rows = slice(int(trials.offsets[agent]), int(trials.offsets[agent + 1]))
             prescribed = trials.differences[rows] @ named[name] > 0
             shares.append(float((prescribed == (trials.choices[rows] == 1)).mean()))
-    figures["agreement"] = float(np.mean(shares))
-    errors["agreement"] = float(np.std(shares, ddof=1) / np.sqrt(len(shares)))
+    figures["learned.agreement"] = float(np.mean(shares))
+    errors["learned.agreement"] = float(np.std(shares, ddof=1) / np.sqrt(len(shares)))
 
 
 def _vectors(weights: pl.DataFrame) -> list[tuple[tuple[object, ...], pl.Series]]:

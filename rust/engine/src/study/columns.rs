@@ -31,12 +31,26 @@ macro_rules! figures {
 }
 
 figures! {
-    /// Choices in trained contexts against the targets.
+    /// Learned against target weights.
     TargetFigures {
-        /// Correlation of learned with target weights.
-        learned_target_r,
-        /// Share of choices that the targets prescribe.
-        agreement,
+        /// Slope of standardised learned on standardised target weights.
+        slope,
+        /// Lower end of that regression's interval.
+        slope_low,
+        /// Upper end.
+        slope_high,
+        /// Pearson's correlation.
+        r,
+        /// Lower end of its interval by contexts.
+        cluster_low,
+        /// Upper end.
+        cluster_high,
+        /// 0, or one more than the place of the reason why there is no `r`.
+        status,
+        /// The same for the interval by contexts.
+        cluster_status,
+        /// Correlation of the weights in force with the targets, over all trained contexts: no choice in between.
+        true_r,
     }
 }
 
@@ -45,6 +59,8 @@ figures! {
     GroupFigures {
         /// Agents with estimated weights.
         fitted,
+        /// Share of choices that the targets prescribe, in trained contexts.
+        agreement,
         /// Share of choices predicted in sample, with the intercept.
         fit_accuracy,
         /// The same by the slopes alone.
@@ -83,6 +99,9 @@ figures! {
         status,
         /// The same for the interval by contexts.
         cluster_status,
+        /// Correlation of the agents' beliefs with the weights in force, over all contexts: neither choices nor replies in
+        /// between.
+        true_r,
         /// Contexts without an entry.
         contexts_lost,
         /// Valid replies.
@@ -135,6 +154,8 @@ figures! {
         cluster_low,
         /// Upper end.
         cluster_high,
+        /// Difference of the sets' `true_r`.
+        true_r,
         /// Common contexts.
         common_contexts,
         /// 0, or one more than the place of the reason why there is no `slope`.
@@ -154,7 +175,7 @@ pub const CONTRASTS: [(&str, Set, Set); 3] = [
 /// All figures of one replicate under one model.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
 pub struct Figures {
-    /// Against the targets.
+    /// Learned against target weights.
     pub target: TargetFigures,
     /// By [`Group`].
     pub groups: [GroupFigures; 2],
@@ -167,8 +188,9 @@ pub struct Figures {
 impl Figures {
     /// The names of the columns: those of a group, set or contrast behind its name and a full stop.
     pub fn names() -> Vec<String> {
-        let mut names: Vec<String> = TargetFigures::NAMES.iter().map(ToString::to_string).collect();
+        let mut names = Vec::new();
         let mut add = |prefix: &str, fields: &[&str]| names.extend(fields.iter().map(|f| format!("{prefix}.{f}")));
+        add("learned_target", TargetFigures::NAMES);
         for group in Group::ALL {
             add(weights_name(group), GroupFigures::NAMES);
         }

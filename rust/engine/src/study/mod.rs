@@ -23,7 +23,7 @@ pub use replicate::{Raw, Simulated, dump};
 pub use replies::Key;
 pub use settings::{Deciding, Design, Group, Reporting, Set, Settings};
 
-use crate::correlation::{pearson, slope_contrast};
+use crate::correlation::{Moments, pearson, pooled_r, slope_contrast};
 use crate::error::{Error, Result};
 use crate::jackknife::{Jackknife, jackknife};
 use crate::outcome::{Outcome, Undefined};
@@ -93,12 +93,12 @@ fn replicate_of(models: &[Settings], seed: u64, replicate: u64, level: f64, inte
 /// Everything that can be said of one model's study; `other` for what two models have in common.
 pub fn figures(own: &Simulated, other: Option<&Simulated>, level: f64) -> Result<Figures> {
     let mut out = Figures {
-        target: own.target_figures,
+        target: TargetFigures::default(),
         groups: own.group_figures,
         sets: own.set_figures,
         contrasts: [ContrastFigures::default(); 3],
     };
-    out.target.learned_target_r = tables_r(&own.weights[0], &own.targets)?;
+    out.target = against_targets(own, level)?;
     let entries = Set::ALL.map(|set| {
         let weights = &own.weights[set.group() as usize];
         Entries::join(weights, &own.reports[set as usize], |context| {
@@ -111,6 +111,7 @@ pub fn figures(own: &Simulated, other: Option<&Simulated>, level: f64) -> Result
         let (place, found) = (set as usize, &entries[set as usize]);
         let figures = &mut out.sets[place];
         found.describe(figures, level)?;
+        figures.true_r = true_r(own, set.group(), &own.beliefs[place]);
         figures.contexts_lost = (own.reports[place].known.len() - found.len()) as f64;
         let cell = if place < 3 {
             &trained.cells[place]
@@ -145,8 +146,38 @@ pub fn figures(own: &Simulated, other: Option<&Simulated>, level: f64) -> Result
         };
         let (b, a) = (before as usize, after as usize);
         *contrast = difference(&entries[b], &entries[a], (shared, b - offset, a - offset), level)?;
+        contrast.true_r = out.sets[a].true_r - out.sets[b].true_r;
     }
     Ok(out)
+}
+
+/// Learned weights beside target weights, as an accuracy is described.
+fn against_targets(own: &Simulated, level: f64) -> Result<TargetFigures> {
+    let entries = Entries::join(&own.weights[0], &own.targets, |_| false);
+    let mut described = SetFigures::default();
+    entries.describe(&mut described, level)?;
+    let cell = jackknife(&[entries.cell()])?.cells[0];
+    let (low, high) = cell
+        .fisher
+        .map_or((f64::NAN, f64::NAN), |fisher| fisher.interval(level));
+    Ok(TargetFigures {
+        slope: described.slope,
+        slope_low: described.slope_low,
+        slope_high: described.slope_high,
+        r: described.r,
+        cluster_low: low,
+        cluster_high: high,
+        status: described.status,
+        cluster_status: code(&cell.fisher),
+        true_r: true_r(own, Group::Trained, &own.targets.values),
+    })
+}
+
+/// The correlation of the weights in force with what stands for them without noise.
+fn true_r(own: &Simulated, group: Group, stand: &[f64]) -> f64 {
+    let weights = own.agents[group as usize].iter().flat_map(|agent| &agent.weights);
+    let moments = Moments::of(stand.iter().copied(), weights.copied());
+    pooled_r(&[moments]).unwrap_or(f64::NAN)
 }
 
 /// The correlation of two tables over the contexts that both know.

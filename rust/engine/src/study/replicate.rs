@@ -4,7 +4,7 @@ use crate::error::{Error, Result};
 use crate::logit::Priors;
 use crate::parallel::Interrupt;
 
-use super::columns::{GroupFigures, SetFigures, TargetFigures};
+use super::columns::{GroupFigures, SetFigures};
 use super::deciding::Decisions;
 use super::entries::{Table, mean, spread};
 use super::fitting::{Fitted, Fitter};
@@ -21,10 +21,10 @@ pub struct Simulated {
     pub targets: Table,
     /// Estimated weights on the ±100 scale, by [`Group`].
     pub weights: [Table; 2],
+    /// Beliefs, by [`Set`], (contexts, attributes).
+    pub beliefs: [Vec<f64>; 5],
     /// Averaged reports, by [`Set`].
     pub reports: [Table; 5],
-    /// Figures of the targets.
-    pub target_figures: TargetFigures,
     /// Figures of the fits, by [`Group`].
     pub group_figures: [GroupFigures; 2],
     /// Figures of the replies, by [`Set`]; the rest of them is still NaN.
@@ -61,8 +61,8 @@ impl Simulated {
             }),
             targets: Table::new(sizes[0], k),
             weights: sizes.map(|agents| Table::new(agents, k)),
+            beliefs: Default::default(),
             reports: Set::ALL.map(|set| Table::new(sizes[set.group() as usize], k)),
-            target_figures: TargetFigures::default(),
             group_figures: [GroupFigures::default(); 2],
             set_figures: [SetFigures::default(); 5],
         };
@@ -116,11 +116,11 @@ impl Simulated {
         }
         let trials = (intercepts.len() * settings.decisions(group)) as f64;
         let all = (self.agents[place].len() * settings.decisions(group)) as f64;
-        if group == Group::Trained {
-            self.target_figures.agreement = agreeing as f64 / all;
-        }
         let weights = &self.weights[place];
         let figures = &mut self.group_figures[place];
+        if group == Group::Trained {
+            figures.agreement = agreeing as f64 / all;
+        }
         figures.fitted = weights.known.iter().filter(|known| **known).count() as f64;
         (figures.fit_accuracy, figures.fit_accuracy_slopes) = (right.0 as f64 / trials, right.1 as f64 / trials);
         figures.extremes = mean(weights.all().map(|w| f64::from(w.abs().round_ties_even() >= LARGEST)));
@@ -139,6 +139,7 @@ impl Simulated {
         for (index, agent) in agents.iter().enumerate() {
             let scale = scales[usize::from(by_second_model(set, index, agents.len()))];
             replies.draw(settings, agent, set, index, scale, key);
+            self.beliefs[set as usize].extend(&replies.belief);
             let table = &mut self.reports[set as usize];
             table.known[index] = replies.mean(table.row_mut(index));
             for reply in replies.values.chunks_exact(k) {

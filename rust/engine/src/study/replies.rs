@@ -10,6 +10,8 @@ use super::settings::{Reporting, Set, Settings};
 /// The replies about one agent.
 #[derive(Debug, Clone, Default)]
 pub struct Replies {
+    /// What the agent believes its weights to be, (attributes,).
+    pub belief: Vec<f64>,
     /// Valid replies, one after another, (valid, attributes).
     pub values: Vec<f64>,
     /// Whether each planned reply is valid, (replies,).
@@ -46,7 +48,8 @@ impl Replies {
         let gain = model_scale * how.scale * (how.scale_sd * normal(&mut stream)).exp();
         let shift = how.shift + how.shift_sd * normal(&mut stream);
         let errors = errors(settings, set, index, key, &mut stream);
-        let centre: Vec<f64> = belief(agent, set, how, &errors).map(|b| gain * b + shift).collect();
+        self.belief.clear();
+        self.belief.extend(belief(agent, set, how, &errors));
         let invalid = chance(how.invalid, how.invalid_clustering, &mut stream);
         self.values.clear();
         self.valid.clear();
@@ -62,8 +65,11 @@ impl Replies {
                 continue;
             }
             let start = self.values.len();
-            self.values
-                .extend(centre.iter().map(|c| c + how.noise * normal(&mut stream)));
+            self.values.extend(
+                self.belief
+                    .iter()
+                    .map(|b| gain * b + shift + how.noise * normal(&mut stream)),
+            );
             let stretch = if place < how.habit { Some(how.stretch) } else { None };
             let step = if place < how.coarse { how.coarse_step } else { how.step };
             written(&mut self.values[start..], stretch, step);
