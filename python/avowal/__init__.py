@@ -33,12 +33,14 @@ if TYPE_CHECKING:
         reports,
         rng,
         simulate,
+        sweep,
         tables,
         tokens,
         trials,
     )
     from avowal.fit import fit_arrays
     from avowal.published.replicate import replicate
+    from avowal.sweep.power import power
 
 __all__ = [
     "AvowalError",
@@ -60,18 +62,24 @@ __all__ = [
     "fit_arrays",
     "intervals",
     "jackknife",
+    "power",
     "prices",
     "published",
     "replicate",
     "reports",
     "rng",
     "simulate",
+    "sweep",
     "tables",
     "tokens",
     "trials",
 ]
 
-_FUNCTIONS = {"fit_arrays": "avowal.fit", "replicate": "avowal.published.replicate"}
+_FUNCTIONS = {
+    "fit_arrays": "avowal.fit",
+    "power": "avowal.sweep.power",
+    "replicate": "avowal.published.replicate",
+}
 
 
 def __getattr__(name: str) -> Any:

@@ -5,20 +5,16 @@ from __future__ import annotations
 import io
 import json
 import sys
-import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import click
 
 from avowal import __version__
 from avowal.commands_contexts import contexts
+from avowal.commands_power import power
 from avowal.errors import AvowalError
+from avowal.progress import bar
 from avowal.text import show as _print
-
-PATIENCE = 2.0
-"""Seconds after which work that goes on shows a progress bar."""
 
 INTERRUPTED = 130
 
@@ -30,6 +26,7 @@ def app() -> None:
 
 
 app.add_command(contexts)
+app.add_command(power)
 
 
 @app.command()
@@ -74,7 +71,7 @@ def replicate(
     from avowal.published.replicate import replicate as run
 
     settings = Settings(weights=weights, replies=replies, seed=seed, level=level, resamples=resamples)
-    with _progress("replicating") as advance:
+    with bar("replicating") as advance:
         result = run(str(folder), settings, progress=advance)
     if as_json:
         click.echo(json.dumps(document(result), indent=2, allow_nan=False))
@@ -104,28 +101,3 @@ def main() -> None:
         sys.stderr.close()
         sys.exit(1)
     sys.exit(code if isinstance(code, int) else 0)
-
-
-@contextmanager
-def _progress(what: str) -> Iterator[Callable[[int, int], None]]:
-    """Show a progress bar on standard error once the work has taken two seconds, if that is a terminal."""
-    from rich.console import Console
-    from rich.progress import Progress
-
-    bar = Progress(console=Console(stderr=True), transient=True)
-    task = bar.add_task(what, total=None)
-    started = time.monotonic()
-    running = False
-
-    def advance(done: int, steps: int) -> None:
-        nonlocal running
-        bar.update(task, completed=done, total=steps)
-        if not running and bar.console.is_terminal and time.monotonic() - started > PATIENCE:
-            bar.start()
-            running = True
-
-    try:
-        yield advance
-    finally:
-        if running:
-            bar.stop()

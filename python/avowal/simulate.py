@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from importlib.resources import files
 from typing import Any
 
 import numpy as np
@@ -13,6 +11,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from avowal import _core
+from avowal.calibrated import PROFILES, profile
 from avowal.checks import as_u64
 from avowal.errors import InputError
 from avowal.quantities import PARAMETERS, SETS, Deciding, Reported, Settings
@@ -42,9 +41,6 @@ Figures of estimated weights stand behind ``learned.`` and ``native.``, those of
 differences behind ``gain_instilled.``, ``gain_native.`` and ``over_baseline.`` (weight-trained less off-the-shelf).
 ``r`` is Pearson's correlation, ``slope`` the paper's accuracy; each has its interval.
 """
-
-PROFILES = ("gpt-4o", "gpt-4o-mini")
-"""The models whose calibrated settings the package ships."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -228,28 +224,3 @@ def dump(settings: Settings, *, seed: int, replicate: int, model: int = 0) -> St
         choices={group: raw[f"{group}.choices"].reshape(n, -1) for group, n in agents.items()},
         replies={name: raw[f"{name}.replies"].reshape(-1, settings.replies, k) for name in SETS},
     )
-
-
-def profile(model: str) -> Settings:
-    """Return the settings calibrated on a model of the paper.
-
-    Parameters
-    ----------
-    model
-        One of :data:`PROFILES`.
-
-    Returns
-    -------
-    Settings
-        As :mod:`avowal.calibrate` estimated them from the authors' published files.
-
-    Raises
-    ------
-    InputError
-        For another name.
-    """
-    if model not in PROFILES:
-        raise InputError.at(" or ".join(PROFILES), repr(model), field="model")
-    text = files("avowal").joinpath("profiles", f"{model}.json").read_text(encoding="utf-8")
-    held: dict[str, float] = json.loads(text)["settings"]
-    return Settings().but(held)

@@ -1,0 +1,134 @@
+"""The command on power: sweeps over designs, and single replicates of them."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from avowal.errors import InputError
+
+if TYPE_CHECKING:
+    from avowal.sweep.power import Power, Sweep
+
+_HELP = """Simulate the study over a grid of designs, and say what each would show, and at what price.
+
+DESIGN is any number of NAME=VALUE, NAME=VALUE,VALUE,... or NAME=FIRST:LAST:STEP. NAME is a parameter of the simulation
+(docs/simulation.md), or agents, decisions, reports, fidelity and the like for all groups or sets at once; model
+(gpt-4o, gpt-4o-mini, or a file of settings); pairs (uniform, d-optimal).
+
+A test is ESTIMAND>NUMBER or ESTIMAND<NUMBER; estimands are accuracy.SET (accuracy: of the weight-trained model),
+gain.instilled (gain), gain.native, learned_target, over_baseline. A study passes it if its whole interval does.
+
+Every replicate is kept in the folder of --out; the same command goes on where it was interrupted.
+
+\b
+Examples:
+  avowal power agents=25,50,100 reports=5,10 --test 'accuracy>0.3'
+  avowal power model=gpt-4o-mini agents=20:120:20 --test gain --replicates 4000
+"""
+
+
+@click.command(help=_HELP, short_help="Power, precision and price of designs, by simulation.")
+@click.argument("design", nargs=-1, metavar="[DESIGN]...")
+@click.option("--test", "tests", multiple=True, metavar="CLAIM",
+              help="What the study is to show; may be given several times.  [default: accuracy, both gains and "
+              "over_baseline above 0]")  # fmt: skip
+@click.option("--replicates", type=click.IntRange(1), default=1000, show_default=True,
+              help="Studies simulated of each design.")  # fmt: skip
+@click.option("--seed", type=click.IntRange(0, 2**64 - 1), default=1, show_default=True,
+              help="Seed of everything drawn.")  # fmt: skip
+@click.option("--level", type=click.FloatRange(0, 1, min_open=True, max_open=True), default=0.95, show_default=True,
+              help="Level of the studies' intervals.")  # fmt: skip
+@click.option("--interval", type=click.Choice(["contexts", "regression"]), default="contexts", show_default=True,
+              help="r with its interval by contexts, or the paper's slope and interval.")  # fmt: skip
+@click.option("--threads", type=click.IntRange(0), default=0, help="Threads; 0 for one per core.")
+@click.option("--out", type=click.Path(file_okay=False, path_type=Path), default=Path("power"), show_default=True,
+              help="Folder that keeps replicates, tables and charts.")  # fmt: skip
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON document instead of a table.")
+@click.option("--price-model", metavar="MODEL", help="Price all cells as this base model.")
+@click.option("--prices", type=click.Path(exists=True, dir_okay=False, path_type=Path), metavar="FILE",
+              help="TOML file with prices that are laid over the built-in ones.")  # fmt: skip
+@click.option("--batch", is_flag=True, help="Price queries as batches.")
+@click.option("--training", type=click.IntRange(1), default=50, show_default=True,
+              help="Lines of weight training for each trained context, for the price.")  # fmt: skip
+@click.option("--epochs", type=click.IntRange(1), default=3, show_default=True,
+              help="Epochs of each training job, for the price.")  # fmt: skip
+@click.option("--contexts", type=click.Path(exists=True, dir_okay=False, path_type=Path), metavar="FILE",
+              help="Contexts to price instead of the built-in ones; those of use native are not trained.")  # fmt: skip
+@click.option("--cell", type=click.IntRange(0), help="With --replicate and --dump: the cell.")
+@click.option("--replicate", type=click.IntRange(0, 2**63), help="Simulate this replicate of --cell alone.")
+@click.option("--dump", type=click.Path(file_okay=False, path_type=Path), metavar="DIR",
+              help="Folder for the choices, replies and figures of that replicate.")  # fmt: skip
+def power(**options: Any) -> None:
+    """Simulate the study over a grid of designs."""
+    from avowal.sweep.grid import parse
+    from avowal.sweep.power import prepare
+
+    sweep = prepare(
+        parse(options["design"]),
+        **({"tests": options["tests"]} if options["tests"] else {}),
+        **{name: options[name] for name in ("replicates", "seed", "level", "interval")},
+        pricing=_pricing(options),
+    )
+    alone = [options[name] is not None for name in ("cell", "replicate", "dump")]
+    if all(alone):
+        _dump(sweep, options)
+    elif any(alone):
+        raise InputError.at("--cell, --replicate and --dump together", "only some of them", field="power")
+    else:
+        _show(_carried_out(sweep, options), options["out"], as_json=options["as_json"])
+
+
+def _pricing(options: dict[str, Any]) -> Any:
+    from avowal import contexts, prices
+    from avowal.sweep.money import Pricing
+
+    held = contexts.load(options["contexts"]) if options["contexts"] else ()
+    return Pricing(
+        seed=options["seed"],
+        model=options["price_model"],
+        trained=tuple(each for each in held if each.use != "native"),
+        native=tuple(each for each in held if each.use == "native"),
+        training=options["training"],
+        epochs=options["epochs"],
+        mode="batch" if options["batch"] else "sync",
+        prices=prices.load(options["prices"]) if options["prices"] else None,
+    )
+
+
+def _carried_out(sweep: Sweep, options: dict[str, Any]) -> Power:
+    from avowal.progress import bar
+    from avowal.sweep.power import carry_out
+    from avowal.sweep.run import here
+
+    out = options["out"]
+    try:
+        with bar("simulating") as advance:
+            return carry_out(sweep, out=out, executor=here(options["threads"]), progress=advance)
+    except KeyboardInterrupt:
+        click.echo(f"avowal: what was simulated is kept in {out}; the same command goes on from there", err=True)
+        raise
+
+
+def _show(found: Power, out: Path, *, as_json: bool) -> None:
+    from avowal.sweep.printed import printed
+    from avowal.text import show
+
+    if as_json:
+        click.echo(json.dumps(found.to_dict(), indent=2, allow_nan=False))
+    else:
+        show(printed(found))
+        click.echo(f"kept in {out}: power.parquet, power.csv, power.json, and every replicate in cells/")
+
+
+def _dump(sweep: Sweep, options: dict[str, Any]) -> None:
+    from avowal.sweep.dump import dump
+
+    number, replicate, folder = options["cell"], options["replicate"], options["dump"]
+    if number >= len(sweep.cells):
+        raise InputError.at(f"a cell from 0 to {len(sweep.cells) - 1}", number, field="--cell")
+    figures = dump(sweep, sweep.cells[number], replicate, folder, kept=options["out"])
+    click.echo(json.dumps(figures, indent=2, allow_nan=False))
