@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
-from functools import cache
 
 from avowal import contexts as context_sets
 from avowal.contexts import Context
@@ -83,17 +82,14 @@ class Pricing:
         return self._known[key]
 
     def _bill(self, cell: Cell, model: str) -> Bill:
-        settings = cell.settings
-        builtin = _builtin()
-        groups = [
-            (_with(self.trained or builtin[0], settings.attributes), int(settings.trained_agents)),
-            (_with(self.native or builtin[1], settings.attributes), int(settings.native_agents)),
-        ]
-        if settings.trained_agents < 2:
+        settings, k = cell.settings, cell.settings.attributes
+        many, others = int(settings.trained_agents), int(settings.native_agents)
+        trained = _with(self.trained or context_sets.builtin("training"), k)[:many]
+        native = _with(self.native or context_sets.builtin("native"), k)[:others]
+        if many < 2:
             return Bill(None, "fewer than two trained agents")
-        if any(not held or (len(held) < 2 and wanted > 1) for held, wanted in groups):
-            return Bill(None, f"no contexts of {settings.attributes} attributes")
-        trained, native = (held[:wanted] for held, wanted in groups)
+        if len(trained) < 2 or not native:
+            return Bill(None, f"too few contexts with {k} attributes")
         stages = paper(
             trained,
             native,
@@ -106,21 +102,11 @@ class Pricing:
         items = quote(stages, [model], seed=self.seed, prices=self.prices, mode=self.mode).items
         # A stage is about trained or about native contexts; its price is the sum over them.
         known = {context.name for context in trained}
-        factors = [
-            Decimal(groups[0][1]) / len(trained)
-            if stage.contexts[0].name in known
-            else Decimal(groups[1][1]) / len(native)
-            for stage in stages
-        ]
+        beyond = {True: Decimal(many) / len(trained), False: Decimal(others) / len(native)}
+        factors = [beyond[stage.contexts[0].name in known] for stage in stages]
         whole = all(factor == 1 for factor in factors) and cell.pairs == "uniform"
         price = sum((item.price * factor for item, factor in zip(items, factors, strict=True)), Decimal(0))
         return Bill(total(item.price for item in items) if whole else price, "exact" if whole else "extrapolated")
-
-
-@cache
-def _builtin() -> tuple[tuple[Context, ...], tuple[Context, ...]]:
-    every = context_sets.builtin()
-    return tuple(c for c in every if c.use == "training"), tuple(c for c in every if c.use == "native")
 
 
 def _with(held: Sequence[Context], attributes: int) -> tuple[Context, ...]:
