@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from avowal.sweep.power import Power
-from avowal.text import NONE, interval, number, table
+from avowal.text import NONE, estimate, number, table
 
 __all__ = ["ENOUGH", "printed"]
 
@@ -27,7 +27,9 @@ def printed(found: Power) -> list[object]:
         One table for each test, and a line on the cheapest designs; what rich can print.
     """
     sweep, axes = found.sweep, found.axes
-    head = ["cell", *axes, "power", "95% (simulation)", "estimate", "width", "bias", "lost", "price", "power per $"]
+    # A dot is where a long name may break.
+    names = [name.replace(".", ".\n") for name in axes]
+    head = ["cell", *names, "power", "mean", "width", "bias", "price", "power/$"]
     parts: list[object] = []
     for each in sweep.claims:
         rows = found.table.filter(test=str(each)).to_dicts()
@@ -47,14 +49,12 @@ def _cells(row: dict[str, Any]) -> list[str]:
     price, worth = row["price"], row["power_per_dollar"]
     about = "~" if row["price_status"] == "extrapolated" else ""
     return [
-        number(row["power"], 3),
-        NONE if row["power_low"] is None else interval((row["power_low"], row["power_high"])),
+        estimate(row["power"], (row["power_low"], row["power_high"])),
         number(row["mean"]),
         number(row["width"]),
         number(row["bias"]),
-        NONE if row["contexts_lost"] is None else f"{row['contexts_lost']:.1f}",
         NONE if price is None else f"{about}${price:,.2f}",
-        NONE if worth is None else f"{worth:.4f}",
+        number(worth, 4),
     ]
 
 
