@@ -30,12 +30,14 @@ def printed(found: Power) -> list[object]:
     # A dot is where a long name may break.
     names = [name.replace(".", ".\n") for name in axes]
     head = ["cell", *names, "power", "mean", "width", "bias", "price", "power/$"]
-    parts: list[object] = []
+    kind = "r by contexts" if sweep.interval == "contexts" else "slope by regression"
+    parts: list[object] = [
+        f"{sweep.replicates:,} simulated studies of each design; intervals of level {number(sweep.level)} ({kind})\n"
+    ]
     for each in sweep.claims:
         rows = found.table.filter(test=str(each)).to_dicts()
-        title = f"{each}: {sweep.replicates:,} studies of each design, intervals of level {sweep.level:g}"
-        parts.append(table(title, head, [[str(row["cell"]), *(_value(row[name]) for name in axes), *_cells(row)]
-                                         for row in rows]))  # fmt: skip
+        cells = [[str(row["cell"]), *(_value(row[name]) for name in axes), *_cells(row)] for row in rows]
+        parts.append(table(str(each), head, cells))
     if any(row["undefined"] for row in found.table.iter_rows(named=True)):
         parts.append("Replicates without an interval count as not supporting the claim; the column undefined has them.")
     if not found.table["price"].is_null().all() and len(sweep.cells) > 1:
