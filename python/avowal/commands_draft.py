@@ -15,6 +15,9 @@ if TYPE_CHECKING:
     from avowal.draft import Draft, Plan
     from avowal.provider import Client
 
+FORBIDDEN = 2
+"""The exit code where the provider refuses: like bad input, it has to be mended first."""
+
 INCOMPLETE = 3
 """The exit code of a draft with fewer good contexts than were wanted; the same command again asks for the rest."""
 
@@ -72,25 +75,22 @@ def draft(
     table = None if prices is None else price_tables.load(prices)
     options: dict[str, Any] = {"batch": batch, "beside": beside}
     # What is on disk may be all that is wanted; then no key is needed, nor an endpoint.
-    planned = drafts.plan(count, task, model or "", file, prices=table, **options)
-    if planned.requests:
+    if drafts.plan(count, task, model or "", file, **options).requests:
         client = Client(Endpoint(base_url, key_env), tell=lambda line: click.echo(f"avowal: {line}", err=True))
         name = model or _only_model(client)
-        planned = drafts.plan(count, task, name, file, prices=table, **options)
-        click.echo(_intention(planned, client), err=True)
-        if not yes:
-            click.confirm("Send them?", abort=True, err=True)
+        click.echo(_intention(drafts.plan(count, task, name, file, prices=table, **options), client), err=True)
+        if not yes and not click.confirm("Send them?", err=True):
+            click.echo("nothing was sent", err=True)
+            click.get_current_context().exit(INCOMPLETE)
         try:
-            drafts.draft(count, task, name, file, client=client, advance=_progress, **options)
+            found = drafts.draft(count, task, name, file, client=client, advance=_progress, **options)
         except ProviderError as error:
-            # What came before is safe; it is told below, after the reason why no more came.
+            # What came before is safe; it is told after the reason why no more came.
             click.echo(f"avowal: {error}", err=True)
-            code = INCOMPLETE if error.passing else 2
             _tell(drafts.plan(count, task, name, file, **options).draft, as_json=as_json)
-            click.get_current_context().exit(code)
-        finally:
-            client.close()
-    found = drafts.plan(count, task, model or "", file, **options).draft
+            click.get_current_context().exit(INCOMPLETE if error.passing else FORBIDDEN)
+    else:
+        found = drafts.draft(count, task, model or "", file, **options)
     _tell(found, as_json=as_json)
     if found.missing:
         click.get_current_context().exit(INCOMPLETE)

@@ -158,7 +158,7 @@ def draft(
     model: str,
     file: str | Path,
     *,
-    client: Client,
+    client: Client | None = None,
     batch: int = BATCH,
     beside: Iterable[str | Path] = (),
     advance: Callable[[Draft], object] | None = None,
@@ -173,7 +173,7 @@ def draft(
     wanted, task, model, file, batch, beside
         As for :func:`plan`.
     client
-        Which asks.
+        Which asks; needed where something is missing.
     advance
         Is told of the result after each reply, if given.
 
@@ -185,7 +185,7 @@ def draft(
     Raises
     ------
     InputError
-        As for :func:`plan`, and where another process works on the same draft.
+        As for :func:`plan`; where a client is needed and there is none, or another process works on the same draft.
     ProviderError
         Where a request got no reply; it is in the log, and what came before it in `file`.
     """
@@ -195,8 +195,13 @@ def draft(
         # Read again under the lock: another process may have gone on until it was taken.
         work = _Work.of(wanted, task, path, batch, beside)
         work.write()
+        requests = _split(work.result().missing, batch)
+        if client is None:
+            if requests:
+                raise InputError.at("a client, since contexts are missing", "none", field="client")
+            return work.result()
         asking = _Asking(client, model, log)
-        for count in _split(work.result().missing, batch):
+        for count in requests:
             prompt = messages(task, count, [*work.known, *work.sieve.contexts])
             number = log.request(task, count, model, client.url, prompt)
             asking.ask(number, prompt, response_format(task, count))
