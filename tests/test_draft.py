@@ -3,12 +3,7 @@
 from __future__ import annotations
 
 import json
-import os
-import signal
-import subprocess
 import sys
-import time
-from collections.abc import Callable
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -23,7 +18,7 @@ from hypothesis import strategies as st
 from avowal import InputError
 from avowal.contexts import builtin, load
 from avowal.draft import Draft, Task, draft, plan
-from avowal.draft.log import UNANSWERED, Asked, read, writing
+from avowal.draft.log import UNANSWERED, Asked, read
 from avowal.draft.prompts import messages, response_format
 from avowal.draft.sift import Sieve
 from avowal.provider import Client, Endpoint, Policy, ProviderError
@@ -50,15 +45,6 @@ def run(server: Server, wanted: int, file: Path, task: Task = SPACE, **options: 
     return draft(wanted, task, "m", file, client=client, **options)
 
 
-def cli(*arguments: object, stdin: str = "") -> subprocess.CompletedProcess[str]:
-    command = [*AVOWAL, "contexts", *map(str, arguments)]
-    return subprocess.run(command, capture_output=True, encoding="utf-8", check=False, timeout=60, input=stdin)
-
-
-def options(server: Server, file: Path, *more: object) -> list[object]:
-    return ["--field", "space travel", "--base-url", server.url, "--key-env", "A_KEY", "--out", file, *more]
-
-
 def listed(*entries: object) -> str:
     return json.dumps({"contexts": entries})
 
@@ -74,27 +60,6 @@ def sums(found: Draft) -> tuple[int, int, dict[str, int], dict[str, int]]:
     assert account.valid == len(found.contexts) + len(found.spare)
     assert sum(account.invalid.values()) == sum(each.count for each in found.rejected)
     return account.planned, account.valid, dict(account.invalid), dict(account.failed)
-
-
-def test_contexts_come_in_small_batches_and_pass_the_check(file: Path) -> None:
-    with serve(contexts(0), contexts(10), contexts(20)) as server:
-        done = cli("draft", 12, *options(server, file, "--use", "native", "--yes"))
-    assert done.returncode == 0, done.stderr
-    assert "3 requests for 12 of 12 contexts to " in done.stderr
-    assert "model a-model, key from A_KEY" in done.stderr
-    assert "price unknown" in done.stderr
-    assert done.stdout == (
-        f"12 planned = 12 valid + 0 invalid + 0 failed\n12 of 12 contexts are in {file}\n"
-    )  # fmt: skip
-    assert [asked(body) for body in server.bodies] == [4, 4, 4]
-    drafted = load(file)
-    assert [each.name for each in drafted] == [f"thing{n}" for n in (0, 1, 2, 3, 10, 11, 12, 13, 20, 21, 22, 23)]
-    assert {(each.field, each.use, len(each.attributes)) for each in drafted} == {("space travel", "native", 5)}
-    check = cli("check", file)
-    assert (check.returncode, check.stdout) == (0, "12 contexts in 1 files, no problems\n")
-    # A later request shows what the earlier ones brought.
-    texts = [body["messages"][-1]["content"] for body in server.bodies]
-    assert ["thing0" in text and "Agent 3" in text for text in texts] == [False, True, True]
 
 
 def test_the_reply_is_on_disk_before_it_is_read(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -159,31 +124,6 @@ def test_every_reply_is_counted(case: str, file: Path) -> None:
         assert [each.field for each in load(file)] == ["space travel"] * valid
 
 
-def test_what_is_wrong_with_a_context_is_told_in_full(file: Path) -> None:
-    bad = {**context(2), "name": "honey_jar", "agent": "Oscar Wilde"}
-    bad["attributes"][1] |= {"min": 9, "max": 1}
-    with serve(says(listed(GOOD, bad))) as server:
-        done = cli("draft", 2, *options(server, file, "--yes"))
-        again = cli("draft", 2, *options(server, file, "--yes", "--json"))
-    assert done.returncode == 3
-    assert done.stdout == (
-        "request 1, context 2 (honey_jar): range\n"
-        "  range: attributes[1].max: expected a number greater than min (9.0), found 1.0\n"
-        "  name: name: expected names of contexts used once, found 'honey_jar', also in "
-        "avowal/data/contexts/food.json, contexts[2] (honey_jar)\n"
-        "  agent: agent: expected agents of contexts used once, found 'Oscar Wilde', also in "
-        "avowal/data/contexts/clothing.json, contexts[9] (Oscar Wilde)\n"
-        "2 planned = 1 valid + 1 invalid (1 range) + 0 failed\n"
-        f"1 of 2 contexts are in {file}\n"
-        f"1 missing: the same command again asks for as many; all replies are in {file}.replies.jsonl\n"
-    ).replace("(Oscar Wilde)", f"({next(each.name for each in builtin() if each.agent == 'Oscar Wilde')})")
-    # The rerun asks for one, gets two, of which the first is there already.
-    document = json.loads(again.stdout)
-    assert again.returncode == 3
-    assert document["account"] == {"planned": 4, "valid": 1, "invalid": {"range": 2, "name": 1}, "failed": {}}
-    assert [each["place"] for each in document["rejected"]][1:] == ["request 2, context 1", "request 2, context 2"]
-
-
 def test_contexts_beyond_those_asked_for_are_kept_for_later(file: Path) -> None:
     with serve(says(listed(*(context(n) for n in range(5))))) as server:
         found = run(server, 3, file)
@@ -203,17 +143,6 @@ def test_a_rerun_asks_only_for_what_is_missing(file: Path) -> None:
         assert second.missing == 0
         assert run(server, 8, file) == second
     assert [asked(body) for body in server.bodies] == [4, 4, 4]
-
-
-def test_a_finished_draft_needs_no_provider(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    with serve(contexts(0)) as server:
-        run(server, 3, file)
-    file.unlink()
-    monkeypatch.delenv("A_KEY")
-    done = cli("draft", 3, *options(server, file, "--yes"))
-    assert (done.returncode, done.stderr) == (0, "")
-    assert done.stdout.startswith("3 planned = 3 valid")
-    assert len(load(file)) == 3
 
 
 @pytest.mark.parametrize("code", [400, 422])
@@ -241,19 +170,6 @@ def test_a_request_that_is_refused_either_way_is_an_error(file: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("fault", "kind", "code"),
-    [(error(401, "wrong key"), "HTTP 401", 2), (error(404, "no such model"), "HTTP 404", 2)],
-)
-def test_what_came_before_a_refusal_is_kept(fault: Step, kind: str, code: int, file: Path) -> None:
-    with serve(contexts(0), fault) as server:
-        done = cli("draft", 4, *options(server, file, "--batch", 2, "--model", "m", "--yes"))
-    assert done.returncode == code
-    assert f"avowal: {server.url}/: {kind}: " in done.stderr
-    assert f"4 planned = 2 valid + 0 invalid + 2 failed (2 {kind})\n2 of 4 contexts are in {file}" in done.stdout
-    assert len(load(file)) == 2
-
-
-@pytest.mark.parametrize(
     ("fault", "kind"), [(drop, "no connection"), (error(503), "HTTP 503"), (error(429), "HTTP 429")]
 )
 def test_a_draft_goes_on_after_the_client_gave_up(fault: Step, kind: str, file: Path) -> None:
@@ -270,33 +186,6 @@ def test_passing_faults_are_only_noted(file: Path) -> None:
     with serve(error(429, headers={"Retry-After": "500"}), drop, contexts(0)) as server:
         assert sums(run(server, 3, file)) == (3, 3, {}, {})
     assert log_of(file)[-1]["retries"] == ["HTTP 429", "no connection"]
-
-
-@pytest.mark.skipif(os.name != "posix", reason="Windows interrupts by console events")
-@pytest.mark.parametrize(("kill", "code"), [(signal.SIGINT, 130), (signal.SIGKILL, -9)])
-def test_nothing_paid_for_is_lost_with_the_process(kill: signal.Signals, code: int, file: Path) -> None:
-    """The process ends while its second request is in flight: the first one's contexts stay, the second is named."""
-    waiting: list[Callable[[], object]] = []
-
-    def hang(handler: Handler) -> None:
-        while not waiting:
-            time.sleep(0.01)
-
-    with serve(contexts(0), hang, contexts(9)) as server:
-        arguments = ["draft", 4, *options(server, file, "--batch", 2, "--yes")]
-        process = subprocess.Popen([*AVOWAL, "contexts", *map(str, arguments)], stderr=subprocess.PIPE, text=True)
-        while len(server.bodies) < 2:
-            assert process.poll() is None
-            time.sleep(0.01)
-        process.send_signal(kill)
-        assert process.wait(20) == code
-        assert "Traceback" not in process.stderr.read()
-        process.stderr.close()
-        waiting.append(server.url.upper)
-        assert len(load(file)) == 2
-        found = run(server, 4, file, batch=2)
-    assert sums(found) == (6, 4, {}, {UNANSWERED: 2})
-    assert [asked(body) for body in server.bodies] == [2, 2, 2]
 
 
 def test_a_torn_record_is_kept_aside(file: Path) -> None:
@@ -335,14 +224,6 @@ def test_one_file_holds_one_draft(file: Path) -> None:
     assert len(server.bodies) == 1
 
 
-@pytest.mark.skipif(sys.platform == "win32", reason="no lock there")
-def test_two_processes_dont_share_a_draft(file: Path) -> None:
-    with serve(contexts(0)) as server, writing(file.with_name(f"{file.name}.replies.jsonl"), SPACE):
-        done = cli("draft", 2, *options(server, file, "--yes"))
-    assert (done.returncode, len(server.bodies)) == (2, 0)
-    assert "expected a draft that no other process works on" in done.stderr
-
-
 def test_contexts_differ_from_those_beside(file: Path, tmp_path: Path) -> None:
     other = tmp_path / "mine.json"
     other.write_text(listed({**context(1), "field": "Space travel"}))
@@ -353,38 +234,6 @@ def test_contexts_differ_from_those_beside(file: Path, tmp_path: Path) -> None:
     other.write_text(listed({**context(1), "agent": "Oscar Wilde"}))
     with pytest.raises(InputError, match=r"mine\.json"):
         plan(2, SPACE, "m", file, beside=[other])
-
-
-def test_nothing_is_sent_without_a_yes(file: Path) -> None:
-    with serve(contexts(0)) as server:
-        for answer in ("n\n", "\n"):
-            done = cli("draft", 2, *options(server, file), stdin=answer)
-            assert (done.returncode, done.stdout) == (3, "")
-            assert "Send them? [y/N]" in done.stderr
-            assert done.stderr.endswith("nothing was sent\n")
-        assert (server.bodies, list(file.parent.iterdir())) == ([], [])
-        assert cli("draft", 2, *options(server, file), stdin="y\n").returncode == 0
-
-
-def test_a_model_is_needed_where_there_are_several(file: Path) -> None:
-    with serve(contexts(0), models=["one", "two"]) as server:
-        done = cli("draft", 2, *options(server, file, "--yes"))
-        assert (done.returncode, server.bodies) == (2, [])
-        assert "--model: expected one of the models of" in done.stderr
-        assert "(one, two)" in done.stderr
-        assert cli("draft", 2, *options(server, file, "--yes", "--model", "two")).returncode == 0
-    assert server.bodies[0]["model"] == "two"
-
-
-def test_the_key_is_in_no_file(file: Path) -> None:
-    def echo(handler: Handler) -> None:
-        says(f"{handler.headers['Authorization']}")(handler)
-
-    with serve(echo, error(401, KEY)) as server:
-        found = cli("draft", 2, *options(server, file, "--yes", "--batch", 1))
-    assert found.returncode == 2
-    written = [path.read_text() for path in file.parent.iterdir()]
-    assert not [text for text in [found.stdout, found.stderr, *written] if KEY in text]
 
 
 def test_the_plan_counts_requests_exactly_and_prices_known_models(file: Path) -> None:
