@@ -180,3 +180,12 @@ def test_the_key_is_in_no_file(file: Path) -> None:
     assert found.returncode == 2
     written = [path.read_text() for path in file.parent.iterdir()]
     assert not [text for text in [found.stdout, found.stderr, *written] if KEY in text]
+
+
+def test_a_models_words_dont_steer_the_terminal(file: Path) -> None:
+    name = "\x1b[2Jbroken"
+    with serve(says(json.dumps({"contexts": [{**context(1), "name": name, "agent": "Oscar Wilde"}]}))) as server:
+        done = cli("draft", 1, *options(server, file, "--yes"))
+    assert done.returncode == 3
+    assert "\x1b" not in done.stdout
+    assert "\ufffd[2Jbroken" in done.stdout

@@ -147,9 +147,10 @@ def _only_model(client: Client) -> str:
 def _intention(planned: Plan, client: Client) -> str:
     requests, contexts = len(planned.requests), sum(planned.requests)
     price = "price unknown (--prices FILE may tell it)" if planned.price is None else f"about ${planned.price:.4f}"
+    key = f"no key ({client.endpoint.key_env} is not set)" if client.keyless else f"key from {client.endpoint.key_env}"
     return (
         f"{requests} {'request' if requests == 1 else 'requests'} for {contexts} of {planned.draft.wanted} contexts to "
-        f"{client.url}, model {planned.model}, key from {client.endpoint.key_env}:\n"
+        f"{client.url}, model {planned.model}, {key}:\n"
         f"about {planned.input_tokens} prompt tokens and {planned.output_tokens} reply tokens, {price}."
     )
 
@@ -164,9 +165,9 @@ def _tell(found: Draft, *, as_json: bool) -> None:
         return
     for each in found.rejected:
         name = f" ({each.name})" if each.name else ""
-        click.echo(f"{each.place}{name}: {each.kind}")
+        click.echo(_printable(f"{each.place}{name}: {each.kind}"))
         for problem in each.problems:
-            click.echo(f"  {problem}")
+            click.echo(_printable(f"  {problem}"))
     account = found.account
     click.echo(f"{account.planned} planned = {account.valid} valid + {_parts('invalid', account.invalid)} + "
                f"{_parts('failed', account.failed)}")  # fmt: skip
@@ -179,6 +180,11 @@ def _tell(found: Draft, *, as_json: bool) -> None:
         click.echo(
             f"{found.missing} missing: the same command again asks for as many; all replies are in {found.replies}"
         )
+
+
+def _printable(text: str) -> str:
+    """Show a model's words without what would steer the terminal."""
+    return "".join(letter if letter.isprintable() else "\ufffd" for letter in text)
 
 
 def _parts(name: str, counts: Any) -> str:

@@ -32,9 +32,10 @@ def url() -> Iterator[str]:
     parameters.model_alias = {"small"}
     parameters.n_ctx = 8192
     # Without structured output it talks until its context is full.
-    parameters.n_predict = 300
+    parameters.n_predict = 250
     parameters.n_parallel = 1
-    parameters.cpuparams.n_threads = 2
+    # Threads that wait for each other spin, which is slow where other work goes on.
+    parameters.cpuparams.n_threads = 1
     parameters.port = 0
     parameters.verbosity = 0
     server = llama.Server(parameters)
@@ -50,17 +51,17 @@ def client(url: str, monkeypatch: pytest.MonkeyPatch) -> Client:
 
 
 def test_the_account_holds_with_a_real_model(client: Client, tmp_path: Path) -> None:
-    file, task = tmp_path / "drafts.json", Task("space travel", 3)
+    file, task = tmp_path / "drafts.json", Task("space travel", 2)
     (name,) = client.models()
-    first = draft(4, task, name, file, client=client, batch=2)
-    second = draft(4, task, name, file, client=client, batch=2)
+    first = draft(2, task, name, file, client=client)
+    second = draft(2, task, name, file, client=client)
     for found in (first, second):
         account = found.account
         assert account.planned == account.valid + account.lost
         assert account.failed == {}
         assert account.lost == sum(each.count for each in found.rejected)
         assert all(each.problems for each in found.rejected)
-    assert first.account.planned >= 4
+    assert first.account.planned >= 2
     assert second.account.planned - first.account.planned >= first.missing
     assert second.rejected[: len(first.rejected)] == first.rejected
     assert not second.contexts or load(file) == second.contexts

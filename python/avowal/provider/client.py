@@ -132,6 +132,11 @@ class Client:
         """Whether that is this machine's."""
         return is_local(self.url)
 
+    @property
+    def keyless(self) -> bool:
+        """Whether no key is sent, since a local server's is not set."""
+        return self._key == NO_KEY
+
     def close(self) -> None:
         """Close the connections."""
         self._sdk.close()
@@ -232,7 +237,7 @@ class Client:
 
     def _advice(self, failure: _Failure, what: str) -> str:
         if failure.status in (401, 403):
-            if self._key == NO_KEY:
+            if self.keyless:
                 return f"No key was sent, since the environment variable {self.endpoint.key_env} is not set."
             return f"The key came from the environment variable {self.endpoint.key_env}: is it this provider's?"
         if failure.status == 404:
