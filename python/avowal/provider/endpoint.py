@@ -1,0 +1,95 @@
+"""The endpoint: the address that requests go to, and the name of the environment variable that holds its key."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from ipaddress import ip_address
+from urllib.parse import urlsplit
+
+from avowal.errors import InputError
+
+KEY_ENV = "OPENAI_API_KEY"
+"""The variable that every client of this shape reads unless told otherwise."""
+
+NO_KEY = "none"
+"""What is sent to a local server without a key: the SDK insists on one, such servers ignore it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """Where requests go, and where the key is found; never the key itself.
+
+    Attributes
+    ----------
+    base_url
+        The address up to ``/v1``; the SDK's own default (``OPENAI_BASE_URL``, or the vendor's address) if None.
+    key_env
+        The name of the environment variable that holds the key.
+
+    Raises
+    ------
+    InputError
+        For an address that is not ``http://`` or ``https://`` with a host, or one that carries a password.
+
+    Examples
+    --------
+    >>> Endpoint("http://127.0.0.1:8080/v1").local
+    True
+    """
+
+    base_url: str | None = None
+    key_env: str = KEY_ENV
+
+    def __post_init__(self) -> None:
+        if self.base_url is None:
+            return
+        try:
+            parts = urlsplit(self.base_url)
+            good = parts.scheme in ("http", "https") and bool(parts.hostname)
+        except ValueError:
+            good = False
+        if not good:
+            raise InputError.at("an address such as http://127.0.0.1:8080/v1", repr(self.base_url), field="base_url")
+        if parts.username or parts.password or parts.query:
+            # The address is shown and logged; what it carries must not be.
+            raise InputError.at("an address alone", "a user, a password or a query in it", field="base_url")
+
+    @property
+    def local(self) -> bool:
+        """Whether the address is this machine's; unknown (None) counts as not local."""
+        return self.base_url is not None and is_local(self.base_url)
+
+    def key(self) -> str:
+        """Read the key.
+
+        Returns
+        -------
+        str
+            For a local address without a key, a text that stands for none.
+
+        Raises
+        ------
+        InputError
+            Where the variable is missing, blank or can't be sent; says what to set, and never shows the value.
+        """
+        found = os.environ.get(self.key_env, "").strip()
+        if not found:
+            if self.local:
+                return NO_KEY
+            expected = f"the provider's key (export {self.key_env}=..., or name another variable)"
+            raise InputError.at(expected, "nothing", field=f"environment variable {self.key_env}")
+        if not (found.isascii() and found.isprintable()):
+            raise InputError.at(
+                "a key of printable ASCII characters", "others", field=f"environment variable {self.key_env}"
+            )
+        return found
+
+
+def is_local(url: str) -> bool:
+    """Tell whether an address is this machine's loopback."""
+    host = urlsplit(url).hostname or ""
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"

