@@ -70,7 +70,7 @@ def test_what_is_wrong_with_a_context_is_told_in_full(file: Path) -> None:
     with serve(says(json.dumps({"contexts": [context(1), bad]}))) as server:
         done = cli("draft", 2, *options(server, file, "--yes"))
         again = cli("draft", 2, *options(server, file, "--yes", "--json"))
-    assert done.returncode == 3
+    assert done.returncode == 1
     assert done.stdout == (
         "request 1, context 2 (honey_jar): range\n"
         "  range: attributes[1].max: expected a number greater than min (9.0), found 1.0\n"
@@ -84,7 +84,7 @@ def test_what_is_wrong_with_a_context_is_told_in_full(file: Path) -> None:
     ).replace("(Oscar Wilde)", f"({next(each.name for each in builtin() if each.agent == 'Oscar Wilde')})")
     # The rerun asks for one, gets two, of which the first is there already.
     document = json.loads(again.stdout)
-    assert again.returncode == 3
+    assert again.returncode == 1
     assert document["account"] == {"planned": 4, "valid": 1, "invalid": {"range": 2, "name": 1}, "failed": {}}
     assert [each["place"] for each in document["rejected"]][1:] == ["request 2, context 1", "request 2, context 2"]
 
@@ -186,6 +186,6 @@ def test_a_models_words_dont_steer_the_terminal(file: Path) -> None:
     name = "\x1b[2Jbroken"
     with serve(says(json.dumps({"contexts": [{**context(1), "name": name, "agent": "Oscar Wilde"}]}))) as server:
         done = cli("draft", 1, *options(server, file, "--yes"))
-    assert done.returncode == 3
+    assert done.returncode == 1
     assert "\x1b" not in done.stdout
     assert "\ufffd[2Jbroken" in done.stdout

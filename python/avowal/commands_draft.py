@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 FORBIDDEN = 2
 """The exit code where the provider refuses: like bad input, it has to be mended first."""
 
-INCOMPLETE = 3
+INCOMPLETE = 1
 """The exit code of a draft with fewer good contexts than were wanted; the same command again asks for the rest."""
 
 
@@ -62,7 +62,7 @@ def draft(
     """Have a model write N new contexts, and check them.
 
     Good ones go to FILE, requests and raw replies to FILE.replies.jsonl. The same command again continues: it asks only
-    for what is missing. Exits with 0 if N are good, 3 if fewer are, 2 if the input or the provider forbids to go on.
+    for what is missing. Exits with 0 if N are good, 1 if fewer are, 2 if the input or the provider forbids to go on.
 
     Example: avowal contexts draft 10 --field food --model my-model --base-url http://127.0.0.1:8080/v1
     """
