@@ -154,7 +154,7 @@ def test_nothing_is_sent_without_a_yes(file: Path) -> None:
     with serve(contexts(0)) as server:
         for answer in ("n\n", "\n"):
             done = cli("draft", 2, *options(server, file), stdin=answer)
-            assert (done.returncode, done.stdout) == (3, "")
+            assert (done.returncode, done.stdout) == (1, "")
             assert "Send them? [y/N]" in done.stderr
             assert done.stderr.endswith("nothing was sent\n")
         assert (server.bodies, list(file.parent.iterdir())) == ([], [])
