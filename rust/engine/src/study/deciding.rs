@@ -51,11 +51,14 @@ impl Decisions {
         self.odds.resize(trials, agent.position_bias);
         self.words.resize(trials * (k + 1), 0);
         stream.fill_bits(&mut self.words);
-        for (t, words) in self.words.chunks_exact(k + 1).enumerate() {
-            for (i, word) in words[..k].iter().enumerate() {
-                self.differences[i * trials + t] = difference(*word);
+        for i in 0..k {
+            let column = &mut self.differences[i * trials..][..trials];
+            for (d, words) in column.iter_mut().zip(self.words.chunks_exact(k + 1)) {
+                *d = difference(words[i]);
             }
-            self.chose_a[t] = uniform(words[k]);
+        }
+        for (choice, words) in self.chose_a.iter_mut().zip(self.words.chunks_exact(k + 1)) {
+            *choice = uniform(words[k]);
         }
         for i in 0..k {
             let slope = agent.inverse_temperature * agent.weights[i] / super::latent::LARGEST;

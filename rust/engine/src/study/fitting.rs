@@ -13,6 +13,9 @@ use super::logistic::logistic;
 /// Trials are filled up with empty ones to a multiple of this, so that sums have as many independent parts.
 const LANES: usize = 8;
 
+/// The numbers of as many trials, worked on side by side.
+type Lanes = [f64; LANES];
+
 /// After a step this small the curvature hardly changes, and the last one serves for all further steps.
 const CLOSE: f64 = 0.01;
 
@@ -37,15 +40,16 @@ pub struct Fitted {
 #[derive(Debug, Clone)]
 pub struct Fitter {
     priors: Priors,
-    /// Centred differences and, last, ones; (parameters, padded).
-    columns: Vec<f64>,
+    /// Centred differences and, last, ones; (parameters, blocks).
+    columns: Vec<Lanes>,
     means: Vec<f64>,
-    chose_a: Vec<f64>,
-    probabilities: Vec<f64>,
-    missed: Vec<f64>,
-    variances: Vec<f64>,
-    weighted: Vec<f64>,
-    padded: usize,
+    chose_a: Vec<Lanes>,
+    /// Log odds and then probabilities of A.
+    probabilities: Vec<Lanes>,
+    missed: Vec<Lanes>,
+    variances: Vec<Lanes>,
+    weighted: Vec<Lanes>,
+    blocks: usize,
     /// Agents that went the long way.
     pub long_way: usize,
 }
@@ -62,7 +66,7 @@ impl Fitter {
             missed: Vec::new(),
             variances: Vec::new(),
             weighted: Vec::new(),
-            padded: 0,
+            blocks: 0,
             long_way: 0,
         }
     }
@@ -97,29 +101,33 @@ impl Fitter {
 
     fn load(&mut self, decisions: &Decisions, attributes: usize) {
         let trials = decisions.trials();
-        self.padded = trials.next_multiple_of(LANES);
-        self.columns.clear();
-        self.columns.resize((attributes + 1) * self.padded, 0.0);
+        self.blocks = trials.div_ceil(LANES);
+        self.columns.resize((attributes + 1) * self.blocks, [0.0; LANES]);
         self.means.clear();
-        for i in 0..attributes {
+        for (i, column) in self.columns.chunks_exact_mut(self.blocks).enumerate() {
+            if i == attributes {
+                column.fill([1.0; LANES]);
+                empty(column, trials);
+                continue;
+            }
             let source = decisions.column(i);
             let mean = source.iter().sum::<f64>() / trials as f64;
-            let column = &mut self.columns[i * self.padded..][..trials];
-            column.iter_mut().zip(source).for_each(|(z, d)| *z = d - mean);
+            let values = column.as_flattened_mut().iter_mut().zip(source);
+            values.for_each(|(z, d)| *z = d - mean);
+            empty(column, trials);
             self.means.push(mean);
         }
-        self.columns[attributes * self.padded..][..trials].fill(1.0);
-        self.chose_a.clear();
-        self.chose_a.extend(&decisions.chose_a);
-        self.chose_a.resize(self.padded, 0.0);
         for space in [
+            &mut self.chose_a,
             &mut self.probabilities,
             &mut self.missed,
             &mut self.variances,
             &mut self.weighted,
         ] {
-            space.resize(self.padded, 0.0);
+            space.resize(self.blocks, [0.0; LANES]);
         }
+        self.chose_a.as_flattened_mut()[..trials].copy_from_slice(&decisions.chose_a);
+        empty(&mut self.chose_a, trials);
     }
 
     /// Plain Newton steps in `D` parameters; false without a proved optimum.
@@ -128,7 +136,7 @@ impl Fitter {
         let (mut factor, mut last) = (Factor::default(), 1.0);
         for _ in 0..STEPS {
             self.log_odds(&theta);
-            logistic(&mut self.probabilities);
+            logistic(self.probabilities.as_flattened_mut());
             let gradient = self.gradient(&theta);
             if last > CLOSE {
                 match Factor::new(&self.curvature(&theta)) {
@@ -159,7 +167,7 @@ impl Fitter {
     /// One Newton step from slopes of zero with the diagonal of the curvature alone: as close as a full step, and cheaper.
     fn start<const D: usize>(&mut self) -> [f64; D] {
         let trials: f64 = lane_dot(self.column(D - 1), self.column(D - 1));
-        let chosen: f64 = self.chose_a.iter().sum();
+        let chosen: f64 = self.chose_a.as_flattened().iter().sum();
         let mut theta = [0.0; D];
         theta[D - 1] = ((chosen + 0.5) / (trials - chosen + 0.5)).ln();
         let share = (chosen + 0.5) / (trials + 1.0);
@@ -173,23 +181,27 @@ impl Fitter {
         theta
     }
 
-    fn column(&self, i: usize) -> &[f64] {
-        &self.columns[i * self.padded..][..self.padded]
+    fn column(&self, i: usize) -> &[Lanes] {
+        &self.columns[i * self.blocks..][..self.blocks]
     }
 
     fn log_odds<const D: usize>(&mut self, theta: &[f64; D]) {
-        self.probabilities.fill(0.0);
-        for (column, slope) in self.columns.chunks_exact(self.padded).zip(theta) {
-            for (sum, z) in self.probabilities.iter_mut().zip(column) {
-                *sum += slope * z;
+        let columns: [_; D] = std::array::from_fn(|i| &self.columns[i * self.blocks..][..self.blocks]);
+        for (block, odds) in self.probabilities.iter_mut().enumerate() {
+            let mut sums = [0.0; LANES];
+            for (column, slope) in columns.iter().zip(theta) {
+                for (sum, z) in sums.iter_mut().zip(&column[block]) {
+                    *sum += slope * z;
+                }
             }
+            *odds = sums;
         }
     }
 
     /// The gradient of the log posterior; empty trials have columns of zeros and so no part in it.
     fn gradient<const D: usize>(&mut self, theta: &[f64; D]) -> [f64; D] {
         for ((missed, p), y) in self.missed.iter_mut().zip(&self.probabilities).zip(&self.chose_a) {
-            *missed = y - p;
+            *missed = std::array::from_fn(|lane| y[lane] - p[lane]);
         }
         let precision = (self.priors.slope_sd * self.priors.slope_sd).recip();
         let mut gradient = [0.0; D];
@@ -207,14 +219,14 @@ impl Fitter {
     /// The lower triangle of minus the Hessian of the log posterior.
     fn curvature<const D: usize>(&mut self, theta: &[f64; D]) -> [[f64; D]; D] {
         for (variance, p) in self.variances.iter_mut().zip(&self.probabilities) {
-            *variance = p * (1.0 - p);
+            *variance = p.map(|p| p * (1.0 - p));
         }
         let precision = (self.priors.slope_sd * self.priors.slope_sd).recip();
         let mut curvature = [[0.0; D]; D];
         for i in 0..D {
-            let column = &self.columns[i * self.padded..][..self.padded];
+            let column = &self.columns[i * self.blocks..][..self.blocks];
             for ((weighted, variance), z) in self.weighted.iter_mut().zip(&self.variances).zip(column) {
-                *weighted = variance * z;
+                *weighted = std::array::from_fn(|lane| variance[lane] * z[lane]);
             }
             for j in 0..=i {
                 curvature[i][j] = lane_dot(&self.weighted, self.column(j));
@@ -260,9 +272,14 @@ impl Fitter {
 
     /// The log likelihood at the present probabilities: the logarithm of products that stay in range.
     fn log_likelihood(&self) -> f64 {
-        let trials = self.column(self.means.len());
+        let trials = self.column(self.means.len()).as_flattened();
         let (mut sum, mut product) = (0.0, 1.0);
-        for ((p, y), counts) in self.probabilities.iter().zip(&self.chose_a).zip(trials) {
+        let chances = self
+            .probabilities
+            .as_flattened()
+            .iter()
+            .zip(self.chose_a.as_flattened());
+        for ((p, y), counts) in chances.zip(trials) {
             let chance = 1.0 - counts + counts * (1.0 - y + (2.0 * y - 1.0) * p);
             product *= chance;
             if product < 1e-200 {
@@ -298,7 +315,7 @@ impl Fitter {
 
     fn predicted(&mut self, decisions: &Decisions, coefficients: &[f64]) -> (usize, usize) {
         let (slopes, intercept) = coefficients.split_at(coefficients.len() - 1);
-        let sums = &mut self.probabilities[..decisions.trials()];
+        let sums = &mut self.probabilities.as_flattened_mut()[..decisions.trials()];
         sums.fill(0.0);
         for (i, slope) in slopes.iter().enumerate() {
             sums.iter_mut()
@@ -313,16 +330,23 @@ impl Fitter {
     }
 }
 
+/// Makes the places behind the trials zeros, which have no part in any sum.
+fn empty(column: &mut [Lanes], trials: usize) {
+    column.as_flattened_mut()[trials..].fill(0.0);
+}
+
 /// A scalar product summed in [`LANES`] independent parts.
 #[inline(always)]
-fn lane_dot(a: &[f64], b: &[f64]) -> f64 {
+fn lane_dot(a: &[Lanes], b: &[Lanes]) -> f64 {
     let mut sums = [0.0; LANES];
-    for (a, b) in a.chunks_exact(LANES).zip(b.chunks_exact(LANES)) {
+    for (a, b) in a.iter().zip(b) {
         for lane in 0..LANES {
             sums[lane] += a[lane] * b[lane];
         }
     }
-    sums.iter().sum()
+    // Halves added to halves, as vector instructions can.
+    let four: [f64; LANES / 2] = std::array::from_fn(|lane| sums[lane] + sums[lane + LANES / 2]);
+    (four[0] + four[2]) + (four[1] + four[3])
 }
 
 /// The lower Cholesky factor of a positive definite matrix, its diagonal inverted.

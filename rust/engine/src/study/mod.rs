@@ -151,9 +151,12 @@ pub fn figures(own: &Simulated, other: Option<&Simulated>, level: f64) -> Result
 
 /// The correlation of two tables over the contexts that both know.
 fn tables_r(one: &Table, other: &Table) -> Result<f64> {
-    let known = || (0..one.known.len()).filter(|&c| one.known[c] && other.known[c]);
-    let values = |table: &Table| -> Vec<f64> { known().flat_map(|c| table.row(c).to_vec()).collect() };
-    Ok(pearson(&values(one), &values(other))?.unwrap_or(f64::NAN))
+    let (mut left, mut right) = (Vec::new(), Vec::new());
+    for context in (0..one.known.len()).filter(|&c| one.known[c] && other.known[c]) {
+        left.extend_from_slice(one.row(context));
+        right.extend_from_slice(other.row(context));
+    }
+    Ok(pearson(&left, &right)?.unwrap_or(f64::NAN))
 }
 
 /// After less before; `shared` is a jackknife of both with their places, good where both have the same contexts.
