@@ -52,6 +52,7 @@ rust-docs:
 
 bench: $(ready)
 	$(bin)/python benches/bench_fit.py
+	$(bin)/python benches/bench_study.py
 	cargo bench --quiet --locked -p avowal-engine --bench engine
 
 format: $(ready)

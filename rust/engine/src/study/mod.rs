@@ -17,10 +17,12 @@ mod replies;
 mod settings;
 
 pub use columns::{CONTRASTS, ContrastFigures, Figures, GroupFigures, REASONS, SetFigures, TargetFigures};
+pub use deciding::Decisions;
 pub use entries::Table;
+pub use fitting::{Fitted, Fitter};
 pub use latent::Agent;
 pub use replicate::{Raw, Simulated, dump};
-pub use replies::Key;
+pub use replies::{Key, Replies, model_scales};
 pub use settings::{Deciding, Design, Group, Reporting, Set, Settings};
 
 use crate::correlation::{pearson, slope_contrast};
@@ -31,6 +33,9 @@ use crate::parallel::{Interrupt, map_units};
 use columns::code;
 use entries::Entries;
 use replicate::by_second_model;
+
+/// Replicates whose rows wait to be copied into the table: few, so that the table is all that grows.
+const ROWS_AT_ONCE: usize = 1024;
 
 /// Which replicates are simulated, and how.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -55,10 +60,17 @@ pub fn simulate(models: &[Settings], run: &Run, interrupt: &Interrupt) -> Result
     if run.first.checked_add(run.count as u64).is_none() {
         return Err(Error::input("first", "a replicate below 2^64", run.first));
     }
-    let rows = map_units(run.threads, run.count, interrupt, |i| {
-        replicate_of(models, run.seed, run.first + i as u64, run.level, interrupt)
-    })?;
-    Ok(rows.concat())
+    let mut out: Vec<f64> = Vec::new();
+    let numbers = (Figures::names().len() * models.len()).saturating_mul(run.count);
+    out.try_reserve_exact(numbers)
+        .map_err(|_| Error::input("count", "as many replicates as fit into memory", run.count))?;
+    for start in (0..run.count).step_by(ROWS_AT_ONCE) {
+        let rows = map_units(run.threads, ROWS_AT_ONCE.min(run.count - start), interrupt, |i| {
+            replicate_of(models, run.seed, run.first + (start + i) as u64, run.level, interrupt)
+        })?;
+        rows.iter().for_each(|row| out.extend_from_slice(row));
+    }
+    Ok(out)
 }
 
 fn check_models(models: &[Settings]) -> Result<()> {
