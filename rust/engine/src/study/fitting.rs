@@ -8,6 +8,7 @@
 use crate::logit::{Estimator, Model, Priors, Trials};
 
 use super::deciding::Decisions;
+use super::factor::Factor;
 use super::logistic::logistic;
 
 /// Trials are filled up with empty ones to a multiple of this, so that sums have as many independent parts.
@@ -347,59 +348,6 @@ fn lane_dot(a: &[Lanes], b: &[Lanes]) -> f64 {
     // Halves added to halves, as vector instructions can.
     let four: [f64; LANES / 2] = std::array::from_fn(|lane| sums[lane] + sums[lane + LANES / 2]);
     (four[0] + four[2]) + (four[1] + four[3])
-}
-
-/// The lower Cholesky factor of a positive definite matrix, its diagonal inverted.
-struct Factor<const D: usize>([[f64; D]; D]);
-
-impl<const D: usize> Default for Factor<D> {
-    fn default() -> Self {
-        Self([[0.0; D]; D])
-    }
-}
-
-impl<const D: usize> Factor<D> {
-    /// Of the matrix with this lower triangle; `None` where it isn't positive definite.
-    #[inline(always)]
-    fn new(matrix: &[[f64; D]; D]) -> Option<Self> {
-        let mut lower = [[0.0; D]; D];
-        for i in 0..D {
-            for j in 0..=i {
-                let mut rest = matrix[i][j];
-                for l in 0..j {
-                    rest -= lower[i][l] * lower[j][l];
-                }
-                if i == j {
-                    if rest.is_nan() || rest <= 1e-12 * matrix[i][i].abs() || rest.is_infinite() {
-                        return None;
-                    }
-                    lower[i][i] = rest.sqrt().recip();
-                } else {
-                    lower[i][j] = rest * lower[j][j];
-                }
-            }
-        }
-        Some(Self(lower))
-    }
-
-    /// The solution of `M x = b`.
-    #[inline(always)]
-    fn solve(&self, b: &[f64; D]) -> [f64; D] {
-        let (lower, mut x) = (&self.0, *b);
-        for i in 0..D {
-            for j in 0..i {
-                x[i] -= lower[i][j] * x[j];
-            }
-            x[i] *= lower[i][i];
-        }
-        for i in (0..D).rev() {
-            for j in i + 1..D {
-                x[i] -= lower[j][i] * x[j];
-            }
-            x[i] *= lower[i][i];
-        }
-        x
-    }
 }
 
 #[cfg(test)]

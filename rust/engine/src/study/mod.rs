@@ -1,13 +1,14 @@
 //! The simulated study: whole replicates, from contexts to accuracies, with nothing but numbers in and out.
 //!
 //! Reading order: `settings` (every quantity), `latent` (what is true), `deciding` (pairs and choices), `replies`
-//! (reports), `fitting` and `logistic` (weights from choices, fast), `normal` (draws, fast), `entries` (weights beside reports), `replicate` (one
-//! model's study), `columns` (the figures). A replicate depends on its settings, seed and number alone: each agent has
-//! streams of its own for its truth, its decisions and each set of replies.
+//! (reports), `fitting`, `factor` and `logistic` (weights from choices, fast), `normal` (draws, fast), `entries` (weights
+//! beside reports), `replicate` (one model's study), `columns` (the figures). A replicate depends on its settings, seed
+//! and number alone: each agent has streams of its own for its truth, its decisions and each set of replies.
 
 mod columns;
 mod deciding;
 mod entries;
+mod factor;
 mod fitting;
 mod latent;
 mod logistic;
@@ -270,6 +271,31 @@ mod tests {
         let width = all.len() / 6;
         assert_eq!(width, 2 * Figures::names().len());
         assert_eq!(bits(&all[4 * width..5 * width]), bits(&run(&models, 7, 1, 1)));
+    }
+
+    #[test]
+    fn rows_keep_their_order_beyond_what_is_worked_on_at_once() {
+        let all = run(&[settings(&[])], 0, ROWS_AT_ONCE + 2, 2);
+        let width = Figures::names().len();
+        assert_eq!(all.len(), width * (ROWS_AT_ONCE + 2));
+        let border = ROWS_AT_ONCE - 1;
+        assert_eq!(
+            bits(&all[border * width..]),
+            bits(&run(&[settings(&[])], border as u64, 3, 1))
+        );
+    }
+
+    #[test]
+    fn counts_beyond_memory_are_errors() {
+        let count = usize::MAX / 2;
+        let endless = Run {
+            seed: 1,
+            first: 0,
+            count,
+            level: 0.95,
+            threads: 1,
+        };
+        assert!(simulate(&[settings(&[])], &endless, &Interrupt::new()).is_err());
     }
 
     #[test]
