@@ -165,7 +165,7 @@ impl Fitter {
         false
     }
 
-    /// One Newton step from slopes of zero with the diagonal of the curvature alone: as close as a full step, and cheaper.
+    /// One Newton step from slopes of zero with the diagonal of the curvature alone: as close as a full one, and cheaper.
     fn start<const D: usize>(&mut self) -> [f64; D] {
         let trials: f64 = lane_dot(self.column(D - 1), self.column(D - 1));
         let chosen: f64 = self.chose_a.as_flattened().iter().sum();

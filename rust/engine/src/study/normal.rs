@@ -115,7 +115,8 @@ pub fn normal(stream: &mut Stream) -> f64 {
 
 /// Replaces [`centred`] draws by standard normals: those of [`normal`] to the last bit.
 ///
-/// The ratio of the centre is computed for all, so that the compiler can use vector instructions, and replaced in the tails.
+/// The ratio of the centre is computed for all, so that the compiler can use vector instructions, and then replaced in
+/// the tails.
 pub fn normals(values: &mut [f64]) {
     const AT_ONCE: usize = 64;
     for part in values.chunks_mut(AT_ONCE) {
