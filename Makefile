@@ -53,6 +53,7 @@ rust-docs:
 
 bench: $(ready)
 	$(bin)/python benches/bench_fit.py
+	$(bin)/python benches/bench_study.py
 	cargo bench --quiet --locked -p avowal-engine --bench engine
 
 format: $(ready)

@@ -98,9 +98,16 @@ def test_accuracy_is_the_share_of_choices_predicted(estimator: str) -> None:
 
 
 def test_ties_count_as_b() -> None:
-    found = one([[0.0], [0.0], [0.0]], [1, 0, 0], intercept=False)
-    assert found.slopes.tolist() == [[0.0]]
-    assert found.accuracy.tolist() == found.accuracy_slopes_only.tolist() == [2 / 3]
+    found = one([[0.0], [0.0], [1.0], [-1.0]], [1, 0, 1, 0], intercept=False)
+    assert found.slopes.item() > 0
+    assert found.accuracy.tolist() == found.accuracy_slopes_only.tolist() == [3 / 4]
+
+
+@pytest.mark.parametrize("estimator", ALL)
+def test_what_rounding_leaves_of_the_slopes_of_constant_choices_predicts_nothing(estimator: str) -> None:
+    found = fit_arrays(np.random.default_rng(0).uniform(-1, 1, (4, 9, 3)), np.ones((4, 9)), estimator=estimator)
+    assert np.isnan(found.accuracy_slopes_only).all()
+    assert np.isnan(found.scaled).all()
 
 
 @pytest.mark.parametrize("estimator", ALL)

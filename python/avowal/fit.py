@@ -54,7 +54,8 @@ class ArrayFit:
     gradient_norm
         Shape (agents,): below 1e-8 wherever there is an estimate.
     accuracy, accuracy_slopes_only
-        Shape (agents,): share of choices predicted in sample, with and without the intercept; ties count as B.
+        Shape (agents,): share of choices predicted in sample, with and without the intercept; ties count as B. Without
+        it, NaN where `scaled` is: the slopes of constant choices are zero but for rounding.
     """
 
     status: tuple[str, ...]

@@ -176,18 +176,23 @@ def _vectors(weights: pl.DataFrame) -> list[tuple[tuple[object, ...], pl.Series]
 
 def _group(group: str, fitted: Fit, figures: dict[str, float | None]) -> None:
     agents, weights = fitted.agents, fitted.weights.drop_nulls("weight")
-    lengths = np.concatenate([np.log(np.linalg.norm(result.slopes, axis=1)) for _, result in fitted.parts])
-    choices = agents["valid"].to_numpy()
+    scaled = [result.slopes[~np.isnan(result.scaled).any(axis=1)] for _, result in fitted.parts]
+    lengths = np.concatenate([np.log(np.linalg.norm(slopes, axis=1)) for slopes in scaled])
     figures |= {
         f"{group}.fitted": float(weights["context"].n_unique()),
-        f"{group}.fit_accuracy": float(np.average(agents["accuracy"].to_numpy(), weights=choices)),
-        f"{group}.fit_accuracy_slopes": float(np.average(agents["accuracy_slopes_only"].to_numpy(), weights=choices)),
+        f"{group}.fit_accuracy": _share(agents, "accuracy"),
+        f"{group}.fit_accuracy_slopes": _share(agents, "accuracy_slopes_only"),
         f"{group}.extremes": float((np.abs(np.round(weights["weight"].to_numpy())) >= LIMIT).mean()),
         f"{group}.log_length": float(lengths.mean()),
         f"{group}.log_length_sd": float(lengths.std(ddof=1)),
         f"{group}.intercept": float(agents["intercept"].to_numpy().mean()),
         f"{group}.intercept_sd": float(agents["intercept"].to_numpy().std(ddof=1)),
     }
+
+
+def _share(agents: pl.DataFrame, name: str) -> float:
+    known = agents.drop_nulls(name)
+    return float(np.average(known[name].to_numpy(), weights=known["valid"].to_numpy()))
 
 
 def _set(

@@ -82,7 +82,7 @@ pub struct Fits {
     pub gradient_norm: Vec<f64>,
     /// Share of choices predicted in sample, with the intercept.
     pub accuracy: Vec<f64>,
-    /// Share of choices predicted in sample by the slopes alone.
+    /// Share of choices predicted in sample by the slopes alone; NaN where they are not scaled.
     pub accuracy_slopes_only: Vec<f64>,
 }
 
@@ -100,11 +100,13 @@ impl Fits {
         } else {
             None
         };
-        self.scaled.extend(scaled.unwrap_or_else(|| vec![f64::NAN; attributes]));
-        self.push_estimate(estimate, dim);
         let (with, without) = estimate.accuracy(trials);
         self.accuracy.push(with);
-        self.accuracy_slopes_only.push(without);
+        // The slopes of constant choices are zero up to rounding, and what rounding predicts is no result.
+        self.accuracy_slopes_only
+            .push(if scaled.is_some() { without } else { f64::NAN });
+        self.scaled.extend(scaled.unwrap_or_else(|| vec![f64::NAN; attributes]));
+        self.push_estimate(estimate, dim);
     }
 
     fn push_estimate(&mut self, estimate: &Estimate, dim: usize) {

@@ -123,18 +123,20 @@ impl Clusters {
     /// What comes before and what comes after a context are summed once each, so the cost is linear in the contexts
     /// and no sum is ever taken out of another.
     pub fn without_each(&self) -> Vec<Outcome<f64>> {
-        let n = self.contexts();
-        let mut after = vec![vec![Moments::default(); self.groups]; n + 1];
+        let (n, groups) = (self.contexts(), self.groups);
+        // The sums from each context on, context after context.
+        let mut after = vec![Moments::default(); (n + 1) * groups];
         for context in (0..n).rev() {
-            let mut sums = after[context + 1].clone();
-            self.add(&mut sums, context, 1);
-            after[context] = sums;
+            let (here, later) = after[context * groups..].split_at_mut(groups);
+            here.copy_from_slice(&later[..groups]);
+            self.add(here, context, 1);
         }
-        let mut before = vec![Moments::default(); self.groups];
+        let mut before = vec![Moments::default(); groups];
         let mut rest = before.clone();
         (0..n)
             .map(|context| {
-                for (sum, (b, a)) in rest.iter_mut().zip(before.iter().zip(&after[context + 1])) {
+                let later = &after[(context + 1) * groups..][..groups];
+                for (sum, (b, a)) in rest.iter_mut().zip(before.iter().zip(later)) {
                     *sum = b.merge(*a);
                 }
                 self.add(&mut before, context, 1);

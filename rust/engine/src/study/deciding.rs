@@ -3,7 +3,7 @@
 //! Both options' values are uniform on the unit range, so a difference is that of two uniforms; that real values are
 //! rounded to at least eight levels (most to dozens) moves it by a few hundredths at most, and is left out.
 
-use crate::rng::{Purpose, Stream};
+use crate::rng::{Purpose, Stream, uniform};
 
 use super::latent::{Agent, unit};
 use super::logistic::logistic;
@@ -18,6 +18,8 @@ pub struct Decisions {
     pub chose_a: Vec<f64>,
     /// Log odds and then probabilities of A: working space of one call.
     odds: Vec<f64>,
+    /// One call's draws, trial after trial.
+    words: Vec<u64>,
 }
 
 impl Decisions {
@@ -47,11 +49,16 @@ impl Decisions {
         self.chose_a.resize(trials, 0.0);
         self.odds.clear();
         self.odds.resize(trials, agent.position_bias);
-        for t in 0..trials {
-            for i in 0..k {
-                self.differences[i * trials + t] = difference(stream.bits());
+        self.words.resize(trials * (k + 1), 0);
+        stream.fill_bits(&mut self.words);
+        for i in 0..k {
+            let column = &mut self.differences[i * trials..][..trials];
+            for (d, words) in column.iter_mut().zip(self.words.chunks_exact(k + 1)) {
+                *d = difference(words[i]);
             }
-            self.chose_a[t] = stream.uniform();
+        }
+        for (choice, words) in self.chose_a.iter_mut().zip(self.words.chunks_exact(k + 1)) {
+            *choice = uniform(words[k]);
         }
         for i in 0..k {
             let slope = agent.inverse_temperature * agent.weights[i] / super::latent::LARGEST;

@@ -8,15 +8,22 @@
 use crate::logit::{Estimator, Model, Priors, Trials};
 
 use super::deciding::Decisions;
+use super::factor::Factor;
 use super::logistic::logistic;
 
 /// Trials are filled up with empty ones to a multiple of this, so that sums have as many independent parts.
 const LANES: usize = 8;
 
-/// A Newton step this small leaves an error of about its square.
-const SMALL: f64 = 1e-7;
+/// The numbers of as many trials, worked on side by side.
+type Lanes = [f64; LANES];
 
-/// Plain Newton steps before the long way; six or seven are usual.
+/// After a step this small the curvature hardly changes, and the last one serves for all further steps.
+const CLOSE: f64 = 0.01;
+
+/// The error that is left: steps shrink at least as fast as the last one did, so the next is foreseen.
+const SMALL: f64 = 1e-11;
+
+/// Steps before the long way; three with a curvature of their own and one or two without are usual.
 const STEPS: usize = 25;
 
 /// Weights from one agent's choices.
@@ -34,14 +41,16 @@ pub struct Fitted {
 #[derive(Debug, Clone)]
 pub struct Fitter {
     priors: Priors,
-    /// Centred differences and, last, ones; (parameters, padded).
-    columns: Vec<f64>,
+    /// Centred differences and, last, ones; (parameters, blocks).
+    columns: Vec<Lanes>,
     means: Vec<f64>,
-    chose_a: Vec<f64>,
-    probabilities: Vec<f64>,
-    missed: Vec<f64>,
-    weighted: Vec<f64>,
-    padded: usize,
+    chose_a: Vec<Lanes>,
+    /// Log odds and then probabilities of A.
+    probabilities: Vec<Lanes>,
+    missed: Vec<Lanes>,
+    variances: Vec<Lanes>,
+    weighted: Vec<Lanes>,
+    blocks: usize,
     /// Agents that went the long way.
     pub long_way: usize,
 }
@@ -56,8 +65,9 @@ impl Fitter {
             chose_a: Vec::new(),
             probabilities: Vec::new(),
             missed: Vec::new(),
+            variances: Vec::new(),
             weighted: Vec::new(),
-            padded: 0,
+            blocks: 0,
             long_way: 0,
         }
     }
@@ -92,43 +102,56 @@ impl Fitter {
 
     fn load(&mut self, decisions: &Decisions, attributes: usize) {
         let trials = decisions.trials();
-        self.padded = trials.next_multiple_of(LANES);
-        self.columns.clear();
-        self.columns.resize((attributes + 1) * self.padded, 0.0);
+        self.blocks = trials.div_ceil(LANES);
+        self.columns.resize((attributes + 1) * self.blocks, [0.0; LANES]);
         self.means.clear();
-        for i in 0..attributes {
+        for (i, column) in self.columns.chunks_exact_mut(self.blocks).enumerate() {
+            if i == attributes {
+                column.fill([1.0; LANES]);
+                empty(column, trials);
+                continue;
+            }
             let source = decisions.column(i);
             let mean = source.iter().sum::<f64>() / trials as f64;
-            let column = &mut self.columns[i * self.padded..][..trials];
-            column.iter_mut().zip(source).for_each(|(z, d)| *z = d - mean);
+            let values = column.as_flattened_mut().iter_mut().zip(source);
+            values.for_each(|(z, d)| *z = d - mean);
+            empty(column, trials);
             self.means.push(mean);
         }
-        self.columns[attributes * self.padded..][..trials].fill(1.0);
-        self.chose_a.clear();
-        self.chose_a.extend(&decisions.chose_a);
-        self.chose_a.resize(self.padded, 0.0);
-        for space in [&mut self.probabilities, &mut self.missed, &mut self.weighted] {
-            space.resize(self.padded, 0.0);
+        for space in [
+            &mut self.chose_a,
+            &mut self.probabilities,
+            &mut self.missed,
+            &mut self.variances,
+            &mut self.weighted,
+        ] {
+            space.resize(self.blocks, [0.0; LANES]);
         }
+        self.chose_a.as_flattened_mut()[..trials].copy_from_slice(&decisions.chose_a);
+        empty(&mut self.chose_a, trials);
     }
 
     /// Plain Newton steps in `D` parameters; false without a proved optimum.
     fn climb<const D: usize>(&mut self, out: &mut Vec<f64>) -> bool {
-        let trials: f64 = lane_dot(self.column(D - 1), self.column(D - 1));
-        let chosen: f64 = self.chose_a.iter().sum();
-        let mut theta = [0.0; D];
-        theta[D - 1] = ((chosen + 0.5) / (trials - chosen + 0.5)).ln();
+        let mut theta = self.start::<D>();
+        let (mut factor, mut last) = (Factor::default(), 1.0);
         for _ in 0..STEPS {
             self.log_odds(&theta);
-            logistic(&mut self.probabilities);
-            let (gradient, curvature) = self.derivatives(&theta);
-            let Some(step) = solve(&curvature, &gradient) else {
+            logistic(self.probabilities.as_flattened_mut());
+            let gradient = self.gradient(&theta);
+            if last > CLOSE {
+                match Factor::new(&self.curvature(&theta)) {
+                    Some(found) => factor = found,
+                    None => return false,
+                }
+            }
+            let (here, step) = (theta, factor.solve(&gradient));
+            if step.iter().any(|s| s.is_nan()) {
                 return false;
-            };
-            let here = theta;
+            }
             (0..D).for_each(|i| theta[i] += step[i]);
             let largest = step.iter().fold(0.0, |m: f64, s| m.max(s.abs()));
-            if largest < SMALL {
+            if largest * largest <= SMALL * last {
                 // The point before the last step is no higher than the mode, so the proof is on the safe side.
                 if !self.highest(&here) {
                     return false;
@@ -137,51 +160,85 @@ impl Fitter {
                 out[D - 1] -= (0..D - 1).map(|i| theta[i] * self.means[i]).sum::<f64>();
                 return true;
             }
-            if largest.is_nan() {
-                return false;
-            }
+            last = largest;
         }
         false
     }
 
-    fn column(&self, i: usize) -> &[f64] {
-        &self.columns[i * self.padded..][..self.padded]
+    /// One Newton step from slopes of zero with the diagonal of the curvature alone: as close as a full one, and cheaper.
+    fn start<const D: usize>(&mut self) -> [f64; D] {
+        let trials: f64 = lane_dot(self.column(D - 1), self.column(D - 1));
+        let chosen: f64 = self.chose_a.as_flattened().iter().sum();
+        let mut theta = [0.0; D];
+        theta[D - 1] = ((chosen + 0.5) / (trials - chosen + 0.5)).ln();
+        let share = (chosen + 0.5) / (trials + 1.0);
+        let precision = (self.priors.slope_sd * self.priors.slope_sd).recip();
+        for i in 0..D - 1 {
+            let column = self.column(i);
+            // Columns are centred, so the share of A has no part in this.
+            let gradient = lane_dot(&self.chose_a, column);
+            theta[i] = gradient / (share * (1.0 - share) * lane_dot(column, column) + precision);
+        }
+        theta
+    }
+
+    fn column(&self, i: usize) -> &[Lanes] {
+        &self.columns[i * self.blocks..][..self.blocks]
     }
 
     fn log_odds<const D: usize>(&mut self, theta: &[f64; D]) {
-        self.probabilities.fill(0.0);
-        for (column, slope) in self.columns.chunks_exact(self.padded).zip(theta) {
-            for (sum, z) in self.probabilities.iter_mut().zip(column) {
-                *sum += slope * z;
+        let columns: [_; D] = std::array::from_fn(|i| &self.columns[i * self.blocks..][..self.blocks]);
+        for (block, odds) in self.probabilities.iter_mut().enumerate() {
+            let mut sums = [0.0; LANES];
+            for (column, slope) in columns.iter().zip(theta) {
+                for (sum, z) in sums.iter_mut().zip(&column[block]) {
+                    *sum += slope * z;
+                }
             }
+            *odds = sums;
         }
     }
 
-    /// Gradient and minus Hessian of the log posterior; empty trials have columns of zeros and so no part in either.
-    fn derivatives<const D: usize>(&mut self, theta: &[f64; D]) -> ([f64; D], [[f64; D]; D]) {
+    /// The gradient of the log posterior; empty trials have columns of zeros and so no part in it.
+    fn gradient<const D: usize>(&mut self, theta: &[f64; D]) -> [f64; D] {
         for ((missed, p), y) in self.missed.iter_mut().zip(&self.probabilities).zip(&self.chose_a) {
-            *missed = y - p;
+            *missed = std::array::from_fn(|lane| y[lane] - p[lane]);
         }
-        let (mut gradient, mut curvature) = ([0.0; D], [[0.0; D]; D]);
         let precision = (self.priors.slope_sd * self.priors.slope_sd).recip();
+        let mut gradient = [0.0; D];
         for i in 0..D {
-            let column = &self.columns[i * self.padded..][..self.padded];
-            gradient[i] = lane_dot(&self.missed, column);
-            for ((weighted, p), z) in self.weighted.iter_mut().zip(&self.probabilities).zip(column) {
-                *weighted = p * (1.0 - p) * z;
+            let prior = if i < D - 1 {
+                -precision * theta[i]
+            } else {
+                self.priors.intercept.term(theta[i]).slope
+            };
+            gradient[i] = lane_dot(&self.missed, self.column(i)) + prior;
+        }
+        gradient
+    }
+
+    /// The lower triangle of minus the Hessian of the log posterior.
+    fn curvature<const D: usize>(&mut self, theta: &[f64; D]) -> [[f64; D]; D] {
+        for (variance, p) in self.variances.iter_mut().zip(&self.probabilities) {
+            *variance = p.map(|p| p * (1.0 - p));
+        }
+        let precision = (self.priors.slope_sd * self.priors.slope_sd).recip();
+        let mut curvature = [[0.0; D]; D];
+        for i in 0..D {
+            let column = &self.columns[i * self.blocks..][..self.blocks];
+            for ((weighted, variance), z) in self.weighted.iter_mut().zip(&self.variances).zip(column) {
+                *weighted = std::array::from_fn(|lane| variance[lane] * z[lane]);
             }
             for j in 0..=i {
                 curvature[i][j] = lane_dot(&self.weighted, self.column(j));
             }
-            if i < D - 1 {
-                gradient[i] -= precision * theta[i];
-                curvature[i][i] += precision;
-            }
+            curvature[i][i] += if i < D - 1 {
+                precision
+            } else {
+                self.priors.intercept.term(theta[i]).curvature
+            };
         }
-        let term = self.priors.intercept.term(theta[D - 1]);
-        gradient[D - 1] += term.slope;
-        curvature[D - 1][D - 1] += term.curvature;
-        (gradient, curvature)
+        curvature
     }
 
     /// Whether no mode is higher than this one: see `logit::rival`, of which this is the first bound.
@@ -216,9 +273,14 @@ impl Fitter {
 
     /// The log likelihood at the present probabilities: the logarithm of products that stay in range.
     fn log_likelihood(&self) -> f64 {
-        let trials = self.column(self.means.len());
+        let trials = self.column(self.means.len()).as_flattened();
         let (mut sum, mut product) = (0.0, 1.0);
-        for ((p, y), counts) in self.probabilities.iter().zip(&self.chose_a).zip(trials) {
+        let chances = self
+            .probabilities
+            .as_flattened()
+            .iter()
+            .zip(self.chose_a.as_flattened());
+        for ((p, y), counts) in chances.zip(trials) {
             let chance = 1.0 - counts + counts * (1.0 - y + (2.0 * y - 1.0) * p);
             product *= chance;
             if product < 1e-200 {
@@ -254,7 +316,7 @@ impl Fitter {
 
     fn predicted(&mut self, decisions: &Decisions, coefficients: &[f64]) -> (usize, usize) {
         let (slopes, intercept) = coefficients.split_at(coefficients.len() - 1);
-        let sums = &mut self.probabilities[..decisions.trials()];
+        let sums = &mut self.probabilities.as_flattened_mut()[..decisions.trials()];
         sums.fill(0.0);
         for (i, slope) in slopes.iter().enumerate() {
             sums.iter_mut()
@@ -269,49 +331,23 @@ impl Fitter {
     }
 }
 
+/// Makes the places behind the trials zeros, which have no part in any sum.
+fn empty(column: &mut [Lanes], trials: usize) {
+    column.as_flattened_mut()[trials..].fill(0.0);
+}
+
 /// A scalar product summed in [`LANES`] independent parts.
 #[inline(always)]
-fn lane_dot(a: &[f64], b: &[f64]) -> f64 {
+fn lane_dot(a: &[Lanes], b: &[Lanes]) -> f64 {
     let mut sums = [0.0; LANES];
-    for (a, b) in a.chunks_exact(LANES).zip(b.chunks_exact(LANES)) {
+    for (a, b) in a.iter().zip(b) {
         for lane in 0..LANES {
             sums[lane] += a[lane] * b[lane];
         }
     }
-    sums.iter().sum()
-}
-
-/// The solution of `M x = b` for a positive definite `M` given by its lower triangle; `None` for any other.
-#[inline(always)]
-fn solve<const D: usize>(matrix: &[[f64; D]; D], b: &[f64; D]) -> Option<[f64; D]> {
-    let (mut lower, mut inverse, mut x) = ([[0.0; D]; D], [0.0; D], *b);
-    for i in 0..D {
-        for j in 0..=i {
-            let mut rest = matrix[i][j];
-            for l in 0..j {
-                rest -= lower[i][l] * lower[j][l];
-            }
-            if i == j {
-                if rest.is_nan() || rest <= 1e-12 * matrix[i][i].abs() || rest.is_infinite() {
-                    return None;
-                }
-                inverse[i] = rest.sqrt().recip();
-            } else {
-                lower[i][j] = rest * inverse[j];
-            }
-        }
-        for j in 0..i {
-            x[i] -= lower[i][j] * x[j];
-        }
-        x[i] *= inverse[i];
-    }
-    for i in (0..D).rev() {
-        for j in i + 1..D {
-            x[i] -= lower[j][i] * x[j];
-        }
-        x[i] *= inverse[i];
-    }
-    Some(x)
+    // Halves added to halves, as vector instructions can.
+    let four: [f64; LANES / 2] = std::array::from_fn(|lane| sums[lane] + sums[lane + LANES / 2]);
+    (four[0] + four[2]) + (four[1] + four[3])
 }
 
 #[cfg(test)]

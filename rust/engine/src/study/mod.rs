@@ -1,13 +1,14 @@
 //! The simulated study: whole replicates, from contexts to accuracies, with nothing but numbers in and out.
 //!
 //! Reading order: `settings` (every quantity), `latent` (what is true), `deciding` (pairs and choices), `replies`
-//! (reports), `fitting` and `logistic` (weights from choices, fast), `normal` (draws, fast), `entries` (weights beside reports), `replicate` (one
-//! model's study), `columns` (the figures). A replicate depends on its settings, seed and number alone: each agent has
-//! streams of its own for its truth, its decisions and each set of replies.
+//! (reports), `fitting`, `factor` and `logistic` (weights from choices, fast), `normal` (draws, fast), `entries` (weights
+//! beside reports), `replicate` (one model's study), `columns` (the figures). A replicate depends on its settings, seed
+//! and number alone: each agent has streams of its own for its truth, its decisions and each set of replies.
 
 mod columns;
 mod deciding;
 mod entries;
+mod factor;
 mod fitting;
 mod latent;
 mod logistic;
@@ -17,10 +18,12 @@ mod replies;
 mod settings;
 
 pub use columns::{CONTRASTS, ContrastFigures, Figures, GroupFigures, REASONS, SetFigures, TargetFigures};
+pub use deciding::Decisions;
 pub use entries::Table;
+pub use fitting::{Fitted, Fitter};
 pub use latent::Agent;
 pub use replicate::{Raw, Simulated, dump};
-pub use replies::Key;
+pub use replies::{Key, Replies, model_scales};
 pub use settings::{Deciding, Design, Group, Reporting, Set, Settings};
 
 use crate::correlation::{Moments, pearson, pooled_r, slope_contrast};
@@ -31,6 +34,9 @@ use crate::parallel::{Interrupt, map_units};
 use columns::code;
 use entries::Entries;
 use replicate::by_second_model;
+
+/// Replicates whose rows wait to be copied into the table: few, so that the table is all that grows.
+const ROWS_AT_ONCE: usize = 1024;
 
 /// Which replicates are simulated, and how.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -55,10 +61,17 @@ pub fn simulate(models: &[Settings], run: &Run, interrupt: &Interrupt) -> Result
     if run.first.checked_add(run.count as u64).is_none() {
         return Err(Error::input("first", "a replicate below 2^64", run.first));
     }
-    let rows = map_units(run.threads, run.count, interrupt, |i| {
-        replicate_of(models, run.seed, run.first + i as u64, run.level, interrupt)
-    })?;
-    Ok(rows.concat())
+    let mut out: Vec<f64> = Vec::new();
+    let numbers = (Figures::names().len() * models.len()).saturating_mul(run.count);
+    out.try_reserve_exact(numbers)
+        .map_err(|_| Error::input("count", "as many replicates as fit into memory", run.count))?;
+    for start in (0..run.count).step_by(ROWS_AT_ONCE) {
+        let rows = map_units(run.threads, ROWS_AT_ONCE.min(run.count - start), interrupt, |i| {
+            replicate_of(models, run.seed, run.first + (start + i) as u64, run.level, interrupt)
+        })?;
+        rows.iter().for_each(|row| out.extend_from_slice(row));
+    }
+    Ok(out)
 }
 
 fn check_models(models: &[Settings]) -> Result<()> {
@@ -182,9 +195,12 @@ fn true_r(own: &Simulated, group: Group, stand: &[f64]) -> f64 {
 
 /// The correlation of two tables over the contexts that both know.
 fn tables_r(one: &Table, other: &Table) -> Result<f64> {
-    let known = || (0..one.known.len()).filter(|&c| one.known[c] && other.known[c]);
-    let values = |table: &Table| -> Vec<f64> { known().flat_map(|c| table.row(c).to_vec()).collect() };
-    Ok(pearson(&values(one), &values(other))?.unwrap_or(f64::NAN))
+    let (mut left, mut right) = (Vec::new(), Vec::new());
+    for context in (0..one.known.len()).filter(|&c| one.known[c] && other.known[c]) {
+        left.extend_from_slice(one.row(context));
+        right.extend_from_slice(other.row(context));
+    }
+    Ok(pearson(&left, &right)?.unwrap_or(f64::NAN))
 }
 
 /// After less before; `shared` is a jackknife of both with their places, good where both have the same contexts.
@@ -286,6 +302,31 @@ mod tests {
         let width = all.len() / 6;
         assert_eq!(width, 2 * Figures::names().len());
         assert_eq!(bits(&all[4 * width..5 * width]), bits(&run(&models, 7, 1, 1)));
+    }
+
+    #[test]
+    fn rows_keep_their_order_beyond_what_is_worked_on_at_once() {
+        let all = run(&[settings(&[])], 0, ROWS_AT_ONCE + 2, 2);
+        let width = Figures::names().len();
+        assert_eq!(all.len(), width * (ROWS_AT_ONCE + 2));
+        let border = ROWS_AT_ONCE - 1;
+        assert_eq!(
+            bits(&all[border * width..]),
+            bits(&run(&[settings(&[])], border as u64, 3, 1))
+        );
+    }
+
+    #[test]
+    fn counts_beyond_memory_are_errors() {
+        let count = usize::MAX / 2;
+        let endless = Run {
+            seed: 1,
+            first: 0,
+            count,
+            level: 0.95,
+            threads: 1,
+        };
+        assert!(simulate(&[settings(&[])], &endless, &Interrupt::new()).is_err());
     }
 
     #[test]

@@ -103,18 +103,19 @@ impl Simulated {
             if !fitter.fit(&decisions, k, &mut fitted) {
                 continue;
             }
-            right = (right.0 + fitted.predicted.0, right.1 + fitted.predicted.1);
-            let slopes = &fitted.coefficients[..k];
-            lengths.push(slopes.iter().map(|b| b * b).sum::<f64>().sqrt().ln());
+            right.0 += fitted.predicted.0;
             intercepts.push(fitted.coefficients[k]);
+            let slopes = &fitted.coefficients[..k];
             let largest = slopes.iter().fold(0.0, |m: f64, b| m.max(b.abs()));
             if fitted.scalable && largest > 0.0 {
                 let row = self.weights[place].row_mut(index);
                 row.iter_mut().zip(slopes).for_each(|(w, b)| *w = b / largest * LARGEST);
                 self.weights[place].known[index] = true;
+                right.1 += fitted.predicted.1;
+                lengths.push(slopes.iter().map(|b| b * b).sum::<f64>().sqrt().ln());
             }
         }
-        let trials = (intercepts.len() * settings.decisions(group)) as f64;
+        let trials = |agents: usize| (agents * settings.decisions(group)) as f64;
         let all = (self.agents[place].len() * settings.decisions(group)) as f64;
         let weights = &self.weights[place];
         let figures = &mut self.group_figures[place];
@@ -122,7 +123,8 @@ impl Simulated {
             figures.agreement = agreeing as f64 / all;
         }
         figures.fitted = weights.known.iter().filter(|known| **known).count() as f64;
-        (figures.fit_accuracy, figures.fit_accuracy_slopes) = (right.0 as f64 / trials, right.1 as f64 / trials);
+        figures.fit_accuracy = right.0 as f64 / trials(intercepts.len());
+        figures.fit_accuracy_slopes = right.1 as f64 / trials(lengths.len());
         figures.extremes = mean(weights.all().map(|w| f64::from(w.abs().round_ties_even() >= LARGEST)));
         (figures.log_length, figures.log_length_sd) = spread(lengths.iter().copied());
         (figures.intercept, figures.intercept_sd) = spread(intercepts.iter().copied());

@@ -1,10 +1,10 @@
 //! What a model says of an agent's weights: a belief, and replies around it.
 
-use crate::rng::{Purpose, Stream};
+use crate::rng::{Purpose, Stream, uniform};
 
 use super::latent::{Agent, LARGEST, unit};
 use super::logistic::round;
-use super::normal::normal;
+use super::normal::{centred, normal, normals};
 use super::settings::{Reporting, Set, Settings};
 
 /// The replies about one agent.
@@ -16,6 +16,10 @@ pub struct Replies {
     pub values: Vec<f64>,
     /// Whether each planned reply is valid, (replies,).
     pub valid: Vec<bool>,
+    /// One call's draws, reply after reply.
+    words: Vec<u64>,
+    /// What decides how each valid reply is written.
+    places: Vec<f64>,
 }
 
 /// Which stream the replies come from: model, seed, replicate.
@@ -47,32 +51,45 @@ impl Replies {
         let mut stream = stream(set, index, key);
         let gain = model_scale * how.scale * (how.scale_sd * normal(&mut stream)).exp();
         let shift = how.shift + how.shift_sd * normal(&mut stream);
-        let errors = errors(settings, set, index, key, &mut stream);
-        self.belief.clear();
-        self.belief.extend(belief(agent, set, how, &errors));
+        self.draw_errors(settings, set, index, key, &mut stream);
+        believe(agent, set, how, &mut self.belief);
         let invalid = chance(how.invalid, how.invalid_clustering, &mut stream);
+        self.words.resize(settings.replies() * (k + 2), 0);
+        stream.fill_bits(&mut self.words);
         self.values.clear();
         self.valid.clear();
-        for _ in 0..settings.replies() {
-            let valid = stream.uniform() >= invalid;
-            // One draw decides both, so that the replies most by habit are the most coarsely rounded.
-            let place = stream.uniform();
+        self.places.clear();
+        for words in self.words.chunks_exact(k + 2) {
+            let valid = uniform(words[0]) >= invalid;
             self.valid.push(valid);
-            if !valid {
-                (0..k).for_each(|_| {
-                    stream.bits();
-                });
-                continue;
+            if valid {
+                // One draw decides both habit and rounding, so that the replies most by habit are the most coarsely rounded.
+                self.places.push(uniform(words[1]));
+                self.values.extend(words[2..].iter().map(|word| centred(*word)));
             }
-            let start = self.values.len();
-            self.values.extend(
-                self.belief
-                    .iter()
-                    .map(|b| gain * b + shift + how.noise * normal(&mut stream)),
-            );
-            let stretch = if place < how.habit { Some(how.stretch) } else { None };
-            let step = if place < how.coarse { how.coarse_step } else { how.step };
-            written(&mut self.values[start..], stretch, step);
+        }
+        normals(&mut self.values);
+        for (reply, place) in self.values.chunks_exact_mut(k).zip(&self.places) {
+            reply
+                .iter_mut()
+                .zip(&self.belief)
+                .for_each(|(v, b)| *v = gain * b + shift + how.noise * *v);
+            let stretch = if *place < how.habit { Some(how.stretch) } else { None };
+            let step = if *place < how.coarse { how.coarse_step } else { how.step };
+            written(reply, stretch, step);
+        }
+    }
+
+    /// Makes the belief standard normals that correlate between models as asked for.
+    fn draw_errors(&mut self, settings: &Settings, set: Set, index: usize, key: Key, own: &mut Stream) {
+        let shared = settings.reporting[set as usize].shared_error;
+        self.belief.clear();
+        self.belief.extend((0..settings.attributes()).map(|_| normal(own)));
+        if shared > 0.0 {
+            let mut common = stream(set, index, (COMMON, key.1, key.2));
+            let (a, b) = (shared.sqrt(), (1.0 - shared).sqrt());
+            let draws = self.belief.iter_mut();
+            draws.for_each(|o| *o = a * normal(&mut common) + b * *o);
         }
     }
 
@@ -111,40 +128,28 @@ impl Replies {
     }
 }
 
-/// Standard normals that correlate between models as asked for.
-fn errors(settings: &Settings, set: Set, index: usize, key: Key, own: &mut Stream) -> Vec<f64> {
-    let shared = settings.reporting[set as usize].shared_error;
-    let mut out: Vec<f64> = (0..settings.attributes()).map(|_| normal(own)).collect();
-    if shared > 0.0 {
-        let mut common = stream(set, index, (COMMON, key.1, key.2));
-        let (a, b) = (shared.sqrt(), (1.0 - shared).sqrt());
-        out.iter_mut().for_each(|o| *o = a * normal(&mut common) + b * *o);
-    }
-    out
-}
-
-fn belief<'a>(agent: &'a Agent, set: Set, how: &'a Reporting, errors: &'a [f64]) -> impl Iterator<Item = f64> + 'a {
+/// Replaces errors by what the agent believes of its weights.
+fn believe(agent: &Agent, set: Set, how: &Reporting, errors: &mut [f64]) {
     let size = agent.size();
     let astray = (1.0 - how.fidelity * how.fidelity).sqrt() * size;
     let alone = (1.0 - how.common_sense * how.common_sense).sqrt();
-    agent
-        .weights
-        .iter()
-        .zip(&agent.common_sense)
-        .zip(errors)
-        .map(move |((w, c), o)| {
-            let held = if set == Set::OffTheShelf { size * c } else { *w };
-            how.fidelity * held + astray * (how.common_sense * c + alone * o)
-        })
+    let truths = agent.weights.iter().zip(&agent.common_sense);
+    for (error, (w, c)) in errors.iter_mut().zip(truths) {
+        let held = if set == Set::OffTheShelf { size * c } else { *w };
+        *error = how.fidelity * held + astray * (how.common_sense * c + alone * *error);
+    }
 }
 
 /// A reply as it is written down: scaled by habit, rounded, and within the scale that was asked for.
 fn written(reply: &mut [f64], stretch: Option<f64>, step: f64) {
-    let largest = reply.iter().fold(0.0, |m: f64, v| m.max(v.abs()));
-    let factor = match stretch {
-        Some(stretch) if largest > 0.0 => stretch * LARGEST / largest,
-        _ => 1.0,
-    };
+    let factor = stretch.map_or(1.0, |stretch| {
+        let largest = reply.iter().fold(0.0, |m: f64, v| m.max(v.abs()));
+        if largest > 0.0 {
+            stretch * LARGEST / largest
+        } else {
+            1.0
+        }
+    });
     for value in reply {
         // Cut first where a number is too large for rounding; adding zero turns a negative zero into zero.
         let cut = (*value * factor).clamp(-1e6, 1e6);
