@@ -12,6 +12,7 @@ from avowal.errors import InputError
 
 if TYPE_CHECKING:
     from avowal.sweep.power import Power, Sweep
+    from avowal.sweep.run import Executor
 
 _HELP = """Simulate the study over a grid of designs, and say what each would show, and at what price.
 
@@ -45,6 +46,8 @@ Examples:
 @click.option("--interval", type=click.Choice(["contexts", "regression"]), default="contexts", show_default=True,
               help="r with its interval by contexts, or the paper's slope and interval.")  # fmt: skip
 @click.option("--threads", type=click.IntRange(0), default=0, help="Threads; 0 for one per core.")
+@click.option("--scheduler", metavar="ADDRESS",
+              help="Simulate on the workers of this Dask scheduler, such as tcp://10.0.0.7:8786, instead.")  # fmt: skip
 @click.option("--out", type=click.Path(file_okay=False, path_type=Path), default=Path("power"), show_default=True,
               help="Folder that keeps replicates, tables and charts.")  # fmt: skip
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document instead of a table.")
@@ -102,15 +105,24 @@ def _pricing(options: dict[str, Any]) -> Any:
 def _carried_out(sweep: Sweep, options: dict[str, Any]) -> Power:
     from avowal.progress import bar
     from avowal.sweep.power import carry_out
-    from avowal.sweep.run import here
 
     out = options["out"]
     try:
         with bar("simulating") as advance:
-            return carry_out(sweep, out=out, executor=here(options["threads"]), progress=advance)
+            return carry_out(sweep, out=out, executor=_executor(options), progress=advance)
     except KeyboardInterrupt:
         click.echo(f"avowal: what was simulated is kept in {out}; the same command goes on from there", err=True)
         raise
+
+
+def _executor(options: dict[str, Any]) -> Executor:
+    if options["scheduler"] is not None:
+        from avowal.sweep.cluster import cluster
+
+        return cluster(options["scheduler"])
+    from avowal.sweep.run import here
+
+    return here(options["threads"])
 
 
 def _show(found: Power, out: Path, *, as_json: bool) -> None:
