@@ -92,7 +92,9 @@ def _elsewhere(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def sweep(**options: object) -> Power:
     """Simulate 30 chunks, the last one of each cell smaller than the others."""
-    return power({"agents": [10, 20], "reports": 5}, tests=["accuracy", "gain>0.1"], replicates=1450, **options)
+    return power(
+        {"agents": [10, 20], "decisions": 30, "reports": 3}, tests=["accuracy", "gain>0.1"], replicates=1450, **options
+    )
 
 
 @pytest.mark.usefixtures("_elsewhere")

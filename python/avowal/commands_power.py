@@ -50,6 +50,9 @@ Examples:
               help="Simulate on the workers of this Dask scheduler, such as tcp://10.0.0.7:8786, instead.")  # fmt: skip
 @click.option("--out", type=click.Path(file_okay=False, path_type=Path), default=Path("power"), show_default=True,
               help="Folder that keeps replicates, tables and charts.")  # fmt: skip
+@click.option("--x", "across", metavar="NAME",
+              help="The parameter across the chart of power.  [default: the first one of numbers]")  # fmt: skip
+@click.option("--charts/--no-charts", default=True, help="Draw charts in the folder of --out, or don't.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document instead of a table.")
 @click.option("--price-model", metavar="MODEL", help="Price all cells as this base model.")
 @click.option("--prices", type=click.Path(exists=True, dir_okay=False, path_type=Path), metavar="FILE",
@@ -67,6 +70,7 @@ Examples:
               help="Folder for the choices, replies and figures of that replicate.")  # fmt: skip
 def power(**options: Any) -> None:
     """Simulate the study over a grid of designs."""
+    from avowal.sweep.chart import check_charts, write
     from avowal.sweep.grid import parse
     from avowal.sweep.power import prepare
 
@@ -82,7 +86,12 @@ def power(**options: Any) -> None:
     elif any(alone):
         raise InputError.at("--cell, --replicate and --dump together", "only some of them", field="power")
     else:
-        _show(_carried_out(sweep, options), options["out"], as_json=options["as_json"])
+        if options["charts"]:
+            # An axis that doesn't exist is no news for the end of an hour.
+            check_charts(sweep, options["across"])
+        found = _carried_out(sweep, options)
+        charts = write(found, options["out"], options["across"]) if options["charts"] else []
+        _show(found, options["out"], charts, as_json=options["as_json"])
 
 
 def _pricing(options: dict[str, Any]) -> Any:
@@ -125,7 +134,7 @@ def _executor(options: dict[str, Any]) -> Executor:
     return here(options["threads"])
 
 
-def _show(found: Power, out: Path, *, as_json: bool) -> None:
+def _show(found: Power, out: Path, charts: list[Path], *, as_json: bool) -> None:
     from avowal.sweep.printed import printed
     from avowal.text import show
 
@@ -133,7 +142,8 @@ def _show(found: Power, out: Path, *, as_json: bool) -> None:
         click.echo(json.dumps(found.to_dict(), indent=2, allow_nan=False))
     else:
         show(printed(found))
-        click.echo(f"kept in {out}: power.parquet, power.csv, power.json, and every replicate in cells/")
+        drawn = "".join(f"{path.name}, " for path in charts)
+        click.echo(f"kept in {out}: power.parquet, power.csv, power.json, {drawn}and every replicate in cells/")
 
 
 def _dump(sweep: Sweep, options: dict[str, Any]) -> None:
