@@ -15,8 +15,8 @@ from click.testing import CliRunner
 
 from avowal import InputError
 from avowal.cli import app
-from avowal.sweep.chart import COLOURS, DASHES, SHAPES, power_spec, price_spec, write
-from avowal.sweep.power import Power, power
+from avowal.sweep.chart import COLOURS, DASHES, SHAPES, check_charts, power_spec, price_spec, write
+from avowal.sweep.power import Power, power, prepare
 
 SVG = "{http://www.w3.org/2000/svg}"
 TESTS = ("accuracy>0.3", "gain")
@@ -113,6 +113,8 @@ def test_further_axes_are_panels_by_tests(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="charts: expected at most 60 panels, or no charts, found 64"):
         power_spec(sweep({"agents": [4, 6], "reports": [2, 3], "fidelity": [i / 64 for i in range(64)]},
                          tests=("gain",), replicates=1))  # fmt: skip
+    with pytest.raises(InputError, match="charts: expected at most 5,000 cells and tests, or no charts, found 5,002"):
+        check_charts(prepare({"fidelity": [i / 2501 for i in range(2501)]}, tests=TESTS))
 
 
 @pytest.mark.parametrize("name", ["a.b[0]['c']\\", '<script>alert(1)</script> & "x"', "datum.power + 1", "x:Q"])

@@ -33,6 +33,9 @@ DASHES = ([1, 0], [6, 3], [2, 2], [8, 3, 2, 3], [4, 1])
 MOST_PANELS = 60
 """Panels of one chart: more than these are no figure."""
 
+MOST_ROWS = 5000
+"""Marks of one chart, and the most that Altair takes."""
+
 SCALE = 2.0
 """Pixels of the PNG for each one of the layout: 144 to the inch."""
 
@@ -95,7 +98,7 @@ def power_spec(found: Power, x: str | None = None) -> Spec:
     Raises
     ------
     InputError
-        For an unknown axis, or more than 60 panels.
+        For an unknown axis, more than 60 panels, or more than 5,000 marks.
     """
     layout = _Layout(found.sweep, x)
     rows = [layout.row(row) for row in found.table.iter_rows(named=True) if row["power"] is not None]
@@ -140,8 +143,10 @@ def price_spec(found: Power) -> Spec | None:
     ]  # fmt: skip
     if len({row["cell"] for row in rows}) < 2:
         return None
-    for row in rows:
-        row["best"] = not any(_beats(other, row) for other in rows if other["panel"] == row["panel"])
+    reached: dict[str, float] = {}
+    for row in sorted(rows, key=lambda row: (row["price"], -row["power"])):
+        row["best"] = row["power"] > reached.get(row["panel"], -1)
+        reached[row["panel"]] = max(row["power"], reached.get(row["panel"], -1))
     panels = [str(each) for each in found.sweep.claims]
     largest = max(row["price"] for row in rows) * 1.05
     _label(rows, largest, _size(len(panels)))
@@ -158,10 +163,10 @@ def price_spec(found: Power) -> Spec | None:
         _layer({"type": "point", "filled": True, "opacity": 1, "size": 40}, across, _CENTRE, colour,
                {"shape": {"condition": {"test": {"field": "best", "equal": True}, "value": "circle"},
                           "value": "diamond"}}),
-        # To the left of the frontier's steps, and to the right of everything else, is room.
+        # To the left of the frontier's steps is room, and right below everything else.
         _layer({"type": "text", "dx": -6, "align": "right", "fontSize": 10}, across, _CENTRE, colour, number)
         | {"transform": [best, labelled]},
-        _layer({"type": "text", "dx": 6, "align": "left", "fontSize": 10}, across, _CENTRE, colour, number)
+        _layer({"type": "text", "dx": 5, "dy": 7, "align": "left", "fontSize": 10}, across, _CENTRE, colour, number)
         | {"transform": [{"filter": {"not": best["filter"]}}, labelled]},
     ]  # fmt: skip
     told = [
@@ -255,6 +260,10 @@ class _Layout:
         rows = [{**cell.values, "test": test} for cell in sweep.cells for test in self._tests]
         columns, lines = (list(dict.fromkeys(map(each, rows))) for each in (self._column, self._line))
         self.panels = [_panel(column, line) for line in lines for column in columns]
+        if len(rows) > MOST_ROWS:
+            raise InputError.at(
+                f"at most {MOST_ROWS:,} cells and tests, or no charts", f"{len(rows):,}", field="charts"
+            )
         if len(self.panels) > MOST_PANELS:
             found = f"{len(self.panels)}, for {len(columns)} by {len(lines)} tests and values of axes"
             raise InputError.at(f"at most {MOST_PANELS} panels, or no charts", found, field="charts")
@@ -358,27 +367,20 @@ def _beside(panels: int) -> int:
     return panels if panels < 4 else math.ceil(math.sqrt(panels))
 
 
-def _beats(other: dict[str, Any], row: dict[str, Any]) -> bool:
-    """Whether one design has more power at no higher price, or as much at a lower one."""
-    no_worse = other["power"] >= row["power"] and other["price"] <= row["price"]
-    return bool(no_worse and (other["power"] > row["power"] or other["price"] < row["price"]))
-
-
 def _label(rows: list[dict[str, Any]], largest: float, size: tuple[int, int]) -> None:
     """Mark the cells whose numbers have room, those of the frontier first."""
     taken: dict[str, list[tuple[float, float, float]]] = {}
     for row in rows:
-        mark = row["price"] / largest * size[0] - 3, 6.0, row["power"] * size[1]
-        taken.setdefault(row["panel"], []).append(mark)
+        x = row["price"] / largest * size[0]
+        taken.setdefault(row["panel"], []).append((x - 3, x + 3, row["power"] * size[1]))
     for row in sorted(rows, key=lambda row: (not row["best"], -row["power"], row["price"])):
         there, width = taken[row["panel"]], 6.0 * len(row["cell"])
         x, y = row["price"] / largest * size[0], row["power"] * size[1]
-        left = x - 6 - width if row["best"] else x + 6
-        row["labelled"] = all(
-            left + width < other or other + wide < left or abs(y - height) > 8 for other, wide, height in there
-        )
+        # The room reaches up to the cell's own mark: a number behind another mark would seem to be that one's.
+        left, right, middle = (x - 6 - width, x - 3.5, y) if row["best"] else (x + 3.5, x + 5 + width, y - 7)
+        row["labelled"] = all(right < start or end < left or abs(middle - height) > 8 for start, end, height in there)
         if row["labelled"]:
-            there.append((left, width, y))
+            there.append((left, right, middle))
 
 
 def _share(found: Power) -> str:
