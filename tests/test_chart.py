@@ -15,7 +15,8 @@ from click.testing import CliRunner
 
 from avowal import InputError
 from avowal.cli import app
-from avowal.sweep.chart import COLOURS, DASHES, SHAPES, check_charts, power_spec, price_spec, write
+from avowal.sweep.chart import check_charts, power_spec, price_spec, write
+from avowal.sweep.looks import COLOURS, DASHES, SHAPES
 from avowal.sweep.power import Power, power, prepare
 
 SVG = "{http://www.w3.org/2000/svg}"

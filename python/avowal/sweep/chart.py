@@ -7,28 +7,19 @@ stand in it as titles and values only, which are never read as expressions.
 from __future__ import annotations
 
 import json
-import math
 from collections.abc import Sequence
 from pathlib import Path
-from textwrap import wrap
 from typing import TYPE_CHECKING, Any
 
 from avowal.errors import InputError
+from avowal.sweep.frontier import price_spec
+from avowal.sweep.looks import CENTRE, COLOURS, DASHES, ENDS, SHAPES, Spec, beside, caption, layer, panels_of
 from avowal.sweep.store import replace_whole
 
 if TYPE_CHECKING:
     from avowal.sweep.power import Power, Sweep
 
 __all__ = ["check_charts", "power_spec", "price_spec", "write"]
-
-Spec = dict[str, Any]
-
-COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
-"""Okabe and Ito's colours (2008), told apart by people of any colour vision; without the yellow, faint on white."""
-
-SHAPES = ("circle", "square", "triangle-up", "diamond", "triangle-down", "cross", "triangle-right", "triangle-left")
-
-DASHES = ([1, 0], [6, 3], [2, 2], [8, 3, 2, 3], [4, 1])
 
 MOST_PANELS = 60
 """Panels of one chart: more than these are no figure."""
@@ -38,45 +29,6 @@ MOST_ROWS = 5000
 
 SCALE = 2.0
 """Pixels of the PNG for each one of the layout: 144 to the inch."""
-
-_SCHEMA = "https://vega.github.io/schema/vega-lite/v6.json"
-
-_INK, _GREY, _FAINT = "#222222", "#666666", "#e6e6e6"
-
-# Liberation Sans comes with the renderer and is as wide as Arial and Helvetica, which stand in where a viewer lacks it.
-_CONFIG: Spec = {
-    "font": "Liberation Sans, Arial, Helvetica, sans-serif",
-    "background": "white",
-    "padding": 10,
-    "view": {"stroke": None},
-    "axis": {"labelColor": _INK, "titleColor": _INK, "domainColor": _GREY, "tickColor": _GREY, "gridColor": _FAINT,
-             "labelFontSize": 11, "titleFontSize": 12, "titleFontWeight": "normal", "titlePadding": 8, "tickSize": 4},
-    "axisX": {"grid": False, "labelFlush": False},
-    "legend": {"labelColor": _INK, "titleColor": _INK, "labelFontSize": 11, "titleFontSize": 12,
-               "titleFontWeight": "normal", "symbolSize": 70, "symbolStrokeWidth": 0, "rowPadding": 4},
-    "header": {"labelColor": _INK, "labelFontSize": 12, "labelLineHeight": 15, "labelLimit": 400},
-    "title": {"color": _GREY, "fontSize": 11, "fontWeight": "normal", "lineHeight": 15},
-}  # fmt: skip
-
-_POWER: Spec = {
-    "title": "power",
-    "type": "quantitative",
-    # With room for the marks at 0 and 1: panels whose marks reach beyond their frames are put out of line.
-    "scale": {"domain": [-0.035, 1.035], "nice": False, "zero": False},
-    # Studies are planned for a power of .8 or .9: their lines stand out.
-    "axis": {
-        "values": [0, 0.2, 0.4, 0.6, 0.8, 0.9, 1],
-        "format": ".1f",
-        "gridColor": {"condition": {"test": "datum.value === 0.8 || datum.value === 0.9", "value": "#b0b0b0"},
-                      "value": _FAINT},
-        "gridDash": {"condition": {"test": "datum.value === 0.8 || datum.value === 0.9", "value": [4, 3]},
-                     "value": []},
-    },
-}  # fmt: skip
-
-_ENDS: Spec = {"y": {**_POWER, "field": "low"}, "y2": {"field": "high"}}
-
-_CENTRE: Spec = {"y": {**_POWER, "field": "power"}}
 
 
 def power_spec(found: Power, x: str | None = None) -> Spec:
@@ -105,77 +57,20 @@ def power_spec(found: Power, x: str | None = None) -> Spec:
     across = {"x": layout.across()}
     if layout.numeric:
         layers = [
-            _layer({"type": "area", "opacity": 0.18}, across, _ENDS, layout.series("color")),
-            _layer({"type": "line", "strokeWidth": 1.8}, across, _CENTRE, layout.series("color", "strokeDash")),
-            _layer({"type": "point", "filled": True, "opacity": 1, "size": 40}, across, _CENTRE,
+            layer({"type": "area", "opacity": 0.18}, across, ENDS, layout.series("color")),
+            layer({"type": "line", "strokeWidth": 1.8}, across, CENTRE, layout.series("color", "strokeDash")),
+            layer({"type": "point", "filled": True, "opacity": 1, "size": 40}, across, CENTRE,
                    layout.series("color", "shape")),
         ]  # fmt: skip
     else:
         across |= {"xOffset": {"field": "series", "sort": None}} if layout.series_axis else {}
         layers = [
-            _layer({"type": "rule", "strokeWidth": 1.4}, across, _ENDS, layout.series("color")),
-            _layer({"type": "point", "filled": True, "opacity": 1, "size": 50}, across, _CENTRE,
+            layer({"type": "rule", "strokeWidth": 1.4}, across, ENDS, layout.series("color")),
+            layer({"type": "point", "filled": True, "opacity": 1, "size": 50}, across, CENTRE,
                    layout.series("color", "shape")),
         ]  # fmt: skip
-    told = [_share(found), f"{'Bands' if layout.numeric else 'Bars'}: its 95% Monte-Carlo interval."]
-    return _panels(layers, rows, layout.panels, layout.beside, told, layout.width)
-
-
-def price_spec(found: Power) -> Spec | None:
-    """Draw power against price, with the designs that no cheaper one reaches.
-
-    Parameters
-    ----------
-    found
-        The result of a sweep. Cells without replicates or without a price are left out.
-
-    Returns
-    -------
-    dict or None
-        A Vega-Lite specification: a panel for each test, cells by their numbers, and the efficient frontier as steps
-        (the power to be had for a price). None where fewer than two cells have a price.
-    """
-    rows = [
-        {"price": row["price"], "power": row["power"], "low": row["power_low"], "high": row["power_high"],
-         "cell": str(row["cell"]), "panel": row["test"], "status": row["price_status"]}
-        for row in found.table.iter_rows(named=True)
-        if row["power"] is not None and row["price"] is not None
-    ]  # fmt: skip
-    if len({row["cell"] for row in rows}) < 2:
-        return None
-    reached: dict[str, float] = {}
-    for row in sorted(rows, key=lambda row: (row["price"], -row["power"])):
-        row["best"] = row["power"] > reached.get(row["panel"], -1)
-        reached[row["panel"]] = max(row["power"], reached.get(row["panel"], -1))
-    panels = [str(each) for each in found.sweep.claims]
-    largest = max(row["price"] for row in rows) * 1.05
-    _label(rows, largest, _size(len(panels)))
-    scale, axis = {"domain": [0, largest], "nice": False}, {"format": "$,.2~f", "tickCount": 5}
-    title = "price (US dollars)"
-    across = {"x": {"field": "price", "type": "quantitative", "title": title, "scale": scale, "axis": axis}}
-    best = {"filter": {"field": "best", "equal": True}}
-    labelled, number = {"filter": {"field": "labelled", "equal": True}}, {"text": {"field": "cell", "type": "nominal"}}
-    colour = {"color": {"condition": {"test": {"field": "best", "equal": True}, "value": COLOURS[0]}, "value": _GREY}}
-    layers = [
-        _layer({"type": "rule", "strokeWidth": 1, "opacity": 0.6}, across, _ENDS, colour),
-        _layer({"type": "line", "interpolate": "step-after", "strokeWidth": 1.8, "color": COLOURS[0]}, across, _CENTRE)
-        | {"transform": [best]},
-        _layer({"type": "point", "filled": True, "opacity": 1, "size": 40}, across, _CENTRE, colour,
-               {"shape": {"condition": {"test": {"field": "best", "equal": True}, "value": "circle"},
-                          "value": "diamond"}}),
-        # To the left of the frontier's steps is room, and right below everything else.
-        _layer({"type": "text", "dx": -6, "align": "right", "fontSize": 10}, across, _CENTRE, colour, number)
-        | {"transform": [best, labelled]},
-        _layer({"type": "text", "dx": 5, "dy": 7, "align": "left", "fontSize": 10}, across, _CENTRE, colour, number)
-        | {"transform": [{"filter": {"not": best["filter"]}}, labelled]},
-    ]  # fmt: skip
-    told = [
-        _share(found),
-        "Bars: its 95% Monte-Carlo interval. Numbers: cells. Line: most power for the price.",
-    ]
-    if any(row["status"] == "extrapolated" for row in rows):
-        told.append("Some prices take agents beyond the contexts at hand at the mean price of those.")
-    return _panels(layers, rows, panels, _beside(len(panels)), told)
+    told = [caption(found), f"{'Bands' if layout.numeric else 'Bars'}: its 95% Monte-Carlo interval."]
+    return panels_of(layers, rows, layout.panels, layout.beside, told, layout.width)
 
 
 def check_charts(sweep: Sweep, x: str | None = None) -> None:
@@ -267,7 +162,7 @@ class _Layout:
         if len(self.panels) > MOST_PANELS:
             found = f"{len(self.panels)}, for {len(columns)} by {len(lines)} tests and values of axes"
             raise InputError.at(f"at most {MOST_PANELS} panels, or no charts", found, field="charts")
-        self.beside = len(columns) if len(lines) > 1 else _beside(len(columns))
+        self.beside = len(columns) if len(lines) > 1 else beside(len(columns))
 
     @property
     def width(self) -> int:
@@ -328,66 +223,6 @@ class _Layout:
 
 def _panel(column: str, line: str) -> str:
     return f"{column}\n{line}" if line else column
-
-
-def _layer(mark: Spec, *encodings: Spec) -> Spec:
-    return {"mark": mark, "encoding": {name: channel for part in encodings for name, channel in part.items()}}
-
-
-def _panels(
-    layers: list[Spec], rows: list[dict[str, Any]], panels: list[str], beside: int, told: list[str], least: int = 0
-) -> Spec:
-    for row in rows:
-        row["place"] = panels.index(row["panel"])
-    width, height = _size(len(panels))
-    width = max(width, least)
-    # An expression over what the label says: the label itself is none.
-    header = {"title": None, "labelExpr": "split(datum.label, '\\n')", "labelPadding": 8}
-    found: Spec = {
-        "$schema": _SCHEMA,
-        "config": _CONFIG,
-        "data": {"values": rows},
-        "facet": {"field": "panel", "type": "nominal", "sort": {"field": "place", "op": "min"}, "header": header},
-        "columns": beside,
-        # Panels are aligned by their frames, and between them is room for their headers.
-        "bounds": "flush",
-        "spacing": {"row": 36 + 15 * max(panel.count("\n") for panel in panels), "column": 26},
-        "spec": {"width": width, "height": height, "layer": layers},
-    }
-    lines_told = [line for sentence in told for line in wrap(sentence, int(beside * (width + 25) / 5.2))]
-    found["title"] = {"text": lines_told, "orient": "bottom", "anchor": "start", "offset": 14}
-    return found
-
-
-def _size(panels: int) -> tuple[int, int]:
-    return (380, 260) if panels == 1 else (230, 190)
-
-
-def _beside(panels: int) -> int:
-    return panels if panels < 4 else math.ceil(math.sqrt(panels))
-
-
-def _label(rows: list[dict[str, Any]], largest: float, size: tuple[int, int]) -> None:
-    """Mark the cells whose numbers have room, those of the frontier first."""
-    taken: dict[str, list[tuple[float, float, float]]] = {}
-    for row in rows:
-        x = row["price"] / largest * size[0]
-        taken.setdefault(row["panel"], []).append((x - 3, x + 3, row["power"] * size[1]))
-    for row in sorted(rows, key=lambda row: (not row["best"], -row["power"], row["price"])):
-        there, width = taken[row["panel"]], 6.0 * len(row["cell"])
-        x, y = row["price"] / largest * size[0], row["power"] * size[1]
-        # The room reaches up to the cell's own mark: a number behind another mark would seem to be that one's.
-        left, right, middle = (x - 6 - width, x - 3.5, y) if row["best"] else (x + 3.5, x + 5 + width, y - 7)
-        row["labelled"] = all(right < start or end < left or abs(middle - height) > 8 for start, end, height in there)
-        if row["labelled"]:
-            there.append((left, right, middle))
-
-
-def _share(found: Power) -> str:
-    level, many = f"{found.sweep.level:.4%}".rstrip("0%").rstrip("."), f"{found.sweep.replicates:,}"
-    claims = found.sweep.claims
-    claim = f"“{claims[0]}”" if len(claims) == 1 else "the claim"
-    return f"Power: share of {many} simulated studies whose {level}% interval supports {claim}."
 
 
 def _again(values: Sequence[Any], count: int) -> list[Any]:
