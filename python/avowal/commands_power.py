@@ -12,6 +12,7 @@ from avowal.errors import InputError
 
 if TYPE_CHECKING:
     from avowal.sweep.power import Power, Sweep
+    from avowal.sweep.run import Executor
 
 _HELP = """Simulate the study over a grid of designs, and say what each would show, and at what price.
 
@@ -45,8 +46,13 @@ Examples:
 @click.option("--interval", type=click.Choice(["contexts", "regression"]), default="contexts", show_default=True,
               help="r with its interval by contexts, or the paper's slope and interval.")  # fmt: skip
 @click.option("--threads", type=click.IntRange(0), default=0, help="Threads; 0 for one per core.")
+@click.option("--scheduler", metavar="ADDRESS",
+              help="Simulate on the workers of this Dask scheduler, such as tcp://10.0.0.7:8786, instead.")  # fmt: skip
 @click.option("--out", type=click.Path(file_okay=False, path_type=Path), default=Path("power"), show_default=True,
               help="Folder that keeps replicates, tables and charts.")  # fmt: skip
+@click.option("--x", "across", metavar="NAME",
+              help="The parameter across the chart of power.  [default: the first one of numbers]")  # fmt: skip
+@click.option("--charts/--no-charts", default=True, help="Draw charts in the folder of --out, or don't.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document instead of a table.")
 @click.option("--price-model", metavar="MODEL", help="Price all cells as this base model.")
 @click.option("--prices", type=click.Path(exists=True, dir_okay=False, path_type=Path), metavar="FILE",
@@ -64,6 +70,7 @@ Examples:
               help="Folder for the choices, replies and figures of that replicate.")  # fmt: skip
 def power(**options: Any) -> None:
     """Simulate the study over a grid of designs."""
+    from avowal.sweep.chart import check_charts, write
     from avowal.sweep.grid import parse
     from avowal.sweep.power import prepare
 
@@ -79,7 +86,12 @@ def power(**options: Any) -> None:
     elif any(alone):
         raise InputError.at("--cell, --replicate and --dump together", "only some of them", field="power")
     else:
-        _show(_carried_out(sweep, options), options["out"], as_json=options["as_json"])
+        if options["charts"]:
+            # An axis that doesn't exist is no news for the end of an hour.
+            check_charts(sweep, options["across"])
+        found = _carried_out(sweep, options)
+        charts = write(found, options["out"], options["across"]) if options["charts"] else []
+        _show(found, options["out"], charts, as_json=options["as_json"])
 
 
 def _pricing(options: dict[str, Any]) -> Any:
@@ -102,18 +114,27 @@ def _pricing(options: dict[str, Any]) -> Any:
 def _carried_out(sweep: Sweep, options: dict[str, Any]) -> Power:
     from avowal.progress import bar
     from avowal.sweep.power import carry_out
-    from avowal.sweep.run import here
 
     out = options["out"]
     try:
         with bar("simulating") as advance:
-            return carry_out(sweep, out=out, executor=here(options["threads"]), progress=advance)
+            return carry_out(sweep, out=out, executor=_executor(options), progress=advance)
     except KeyboardInterrupt:
         click.echo(f"avowal: what was simulated is kept in {out}; the same command goes on from there", err=True)
         raise
 
 
-def _show(found: Power, out: Path, *, as_json: bool) -> None:
+def _executor(options: dict[str, Any]) -> Executor:
+    if options["scheduler"] is not None:
+        from avowal.sweep.cluster import cluster
+
+        return cluster(options["scheduler"])
+    from avowal.sweep.run import here
+
+    return here(options["threads"])
+
+
+def _show(found: Power, out: Path, charts: list[Path], *, as_json: bool) -> None:
     from avowal.sweep.printed import printed
     from avowal.text import show
 
@@ -121,7 +142,8 @@ def _show(found: Power, out: Path, *, as_json: bool) -> None:
         click.echo(json.dumps(found.to_dict(), indent=2, allow_nan=False))
     else:
         show(printed(found))
-        click.echo(f"kept in {out}: power.parquet, power.csv, power.json, and every replicate in cells/")
+        drawn = "".join(f"{path.name}, " for path in charts)
+        click.echo(f"kept in {out}: power.parquet, power.csv, power.json, {drawn}and every replicate in cells/")
 
 
 def _dump(sweep: Sweep, options: dict[str, Any]) -> None:

@@ -2,5 +2,6 @@
 
 Reading order: :mod:`~avowal.sweep.grid` (designs), :mod:`~avowal.sweep.estimands` (claims), :mod:`~avowal.sweep.run`
 (simulation, chunk by chunk), :mod:`~avowal.sweep.store` (what is kept), :mod:`~avowal.sweep.summary` and
-:mod:`~avowal.sweep.money` (what it means, and costs), :mod:`~avowal.sweep.power` (the whole).
+:mod:`~avowal.sweep.money` (what it means, and costs), :mod:`~avowal.sweep.power` (the whole),
+:mod:`~avowal.sweep.chart` (its pictures); :mod:`~avowal.sweep.cluster` simulates on other machines.
 """

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
@@ -19,6 +19,9 @@ from avowal.sweep.money import Bill, Pricing
 from avowal.sweep.run import Executor, here, missing, run
 from avowal.sweep.store import Folder, Store
 from avowal.sweep.summary import SUMMARY, summarise
+
+if TYPE_CHECKING:
+    import altair as alt
 
 __all__ = ["Power", "Sweep", "carry_out", "power", "prepare"]
 
@@ -100,6 +103,25 @@ class Power:
     def to_dict(self) -> dict[str, Any]:
         """Return the plan of the sweep and the rows of its table, for a JSON document."""
         return self.sweep.plan() | {"table": self.table.to_dicts()}
+
+    def chart(self, x: str | None = None) -> alt.TopLevelMixin:
+        """Draw power along an axis, by default the first one of numbers; :mod:`avowal.sweep.chart` writes files.
+
+        Parameters
+        ----------
+        x
+            The axis across.
+
+        Returns
+        -------
+        altair.TopLevelMixin
+            An Altair chart, to look at, change or save.
+        """
+        from altair import Chart
+
+        from avowal.sweep.chart import power_spec
+
+        return Chart.from_dict(power_spec(self, x))
 
     def cheapest(self, power: float) -> int | None:
         """Return the number of the cheapest cell in which every test has that power, or None."""

@@ -15,7 +15,7 @@ from avowal import __version__
 from avowal.errors import InputError
 from avowal.sweep.estimands import COLUMNS
 
-__all__ = ["PLAN", "Folder", "Rows", "Store", "write_whole"]
+__all__ = ["PLAN", "Folder", "Rows", "Store", "replace_whole", "write_whole"]
 
 Floats = NDArray[np.float64]
 Rows = tuple[NDArray[np.uint64], Floats]
@@ -101,8 +101,13 @@ class Folder(Store):
 
 def write_whole(path: Path, text: str) -> None:
     """Write a text file so that a reader finds the old one or the new one, never a part."""
+    replace_whole(path, text.encode())
+
+
+def replace_whole(path: Path, content: bytes) -> None:
+    """Write a file so that a reader finds the old one or the new one, never a part."""
     part = path.with_suffix(f"{path.suffix}.{os.getpid()}.part")
-    part.write_text(text, encoding="utf-8")
+    part.write_bytes(content)
     part.replace(path)
 
 
