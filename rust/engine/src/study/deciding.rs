@@ -1,4 +1,4 @@
-//! An agent's decisions: pairs drawn uniformly, choices by the logistic rule.
+//! An agent's decisions: pairs drawn uniformly or taken from a design, choices by the logistic rule.
 //!
 //! Both options' values are uniform on the unit range, so a difference is that of two uniforms; that real values are
 //! rounded to at least eight levels (most to dozens) moves it by a few hundredths at most, and is left out.
@@ -33,8 +33,17 @@ impl Decisions {
     }
 
     /// Draws anew, in place. Every trial takes one word for each attribute and one for the choice, so that more decisions
-    /// extend the same sequence.
-    pub fn draw(&mut self, settings: &Settings, agent: &Agent, group: Group, index: usize, key: (usize, u64, u64)) {
+    /// extend the same sequence. A design, flat (trials, attributes), takes the place of the differences that the words
+    /// say, and leaves the words of the choices where they are.
+    pub fn draw(
+        &mut self,
+        settings: &Settings,
+        agent: &Agent,
+        group: Group,
+        index: usize,
+        key: (usize, u64, u64),
+        design: Option<&[f64]>,
+    ) {
         let (model, seed, replicate) = key;
         let (k, trials) = (settings.attributes(), settings.decisions(group));
         let mut stream = Stream::new(
@@ -49,7 +58,8 @@ impl Decisions {
         self.odds.resize(trials, agent.position_bias);
         for t in 0..trials {
             for i in 0..k {
-                self.differences[i * trials + t] = difference(stream.bits());
+                let drawn = difference(stream.bits());
+                self.differences[i * trials + t] = design.map_or(drawn, |rows| rows[t * k + i]);
             }
             self.chose_a[t] = stream.uniform();
         }

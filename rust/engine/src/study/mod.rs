@@ -1,12 +1,13 @@
 //! The simulated study: whole replicates, from contexts to accuracies, with nothing but numbers in and out.
 //!
-//! Reading order: `settings` (every quantity), `latent` (what is true), `deciding` (pairs and choices), `replies`
+//! Reading order: `settings` (every quantity), `latent` (what is true), `designs` and `deciding` (pairs and choices), `replies`
 //! (reports), `fitting` and `logistic` (weights from choices, fast), `normal` (draws, fast), `entries` (weights beside reports), `replicate` (one
 //! model's study), `columns` (the figures). A replicate depends on its settings, seed and number alone: each agent has
 //! streams of its own for its truth, its decisions and each set of replies.
 
 mod columns;
 mod deciding;
+mod designs;
 mod entries;
 mod fitting;
 mod latent;
@@ -17,6 +18,7 @@ mod replies;
 mod settings;
 
 pub use columns::{CONTRASTS, ContrastFigures, Figures, GroupFigures, REASONS, SetFigures, TargetFigures};
+pub use designs::Designs;
 pub use entries::Table;
 pub use latent::Agent;
 pub use replicate::{Raw, Simulated, dump};
@@ -49,14 +51,15 @@ pub struct Run {
 
 /// Simulates replicates of the study of one base model, or of two that share what their settings say: flat
 /// (replicates, models, columns), columns as [`Figures::names`].
-pub fn simulate(models: &[Settings], run: &Run, interrupt: &Interrupt) -> Result<Vec<f64>> {
+pub fn simulate(models: &[Settings], designs: Designs<'_>, run: &Run, interrupt: &Interrupt) -> Result<Vec<f64>> {
     crate::intervals::check_level(run.level)?;
     check_models(models)?;
+    models.iter().try_for_each(|settings| designs.check(settings))?;
     if run.first.checked_add(run.count as u64).is_none() {
         return Err(Error::input("first", "a replicate below 2^64", run.first));
     }
     let rows = map_units(run.threads, run.count, interrupt, |i| {
-        replicate_of(models, run.seed, run.first + i as u64, run.level, interrupt)
+        replicate_of(models, designs, run, run.first + i as u64, interrupt)
     })?;
     Ok(rows.concat())
 }
@@ -76,16 +79,22 @@ fn check_models(models: &[Settings]) -> Result<()> {
     Ok(())
 }
 
-fn replicate_of(models: &[Settings], seed: u64, replicate: u64, level: f64, interrupt: &Interrupt) -> Result<Vec<f64>> {
+fn replicate_of(
+    models: &[Settings],
+    designs: Designs<'_>,
+    run: &Run,
+    replicate: u64,
+    interrupt: &Interrupt,
+) -> Result<Vec<f64>> {
     let simulated = models
         .iter()
         .enumerate()
-        .map(|(model, settings)| Simulated::draw(settings, (model, seed, replicate), None, interrupt))
+        .map(|(model, settings)| Simulated::draw(settings, designs, (model, run.seed, replicate), None, interrupt))
         .collect::<Result<Vec<_>>>()?;
     let mut row = Vec::new();
     for (place, own) in simulated.iter().enumerate() {
         let other = simulated.get(1 - place);
-        figures(own, other, level)?.write(&mut row);
+        figures(own, other, run.level)?.write(&mut row);
     }
     Ok(row)
 }
@@ -240,7 +249,7 @@ mod tests {
             level: 0.95,
             threads,
         };
-        simulate(models, &run, &Interrupt::new()).expect("good settings")
+        simulate(models, Designs::default(), &run, &Interrupt::new()).expect("good settings")
     }
 
     fn bits(values: &[f64]) -> Vec<u64> {
@@ -279,11 +288,11 @@ mod tests {
             threads: 1,
         };
         let flag = Interrupt::new();
-        assert!(simulate(&[one], &run, &flag).is_err());
-        assert!(simulate(&[one, other], &Run { first: 0, ..run }, &flag).is_err());
-        assert!(simulate(&[], &Run { first: 0, ..run }, &flag).is_err());
+        assert!(simulate(&[one], Designs::default(), &run, &flag).is_err());
+        assert!(simulate(&[one, other], Designs::default(), &Run { first: 0, ..run }, &flag).is_err());
+        assert!(simulate(&[], Designs::default(), &Run { first: 0, ..run }, &flag).is_err());
         assert!(Settings::read(&[1.0]).is_err());
         flag.raise();
-        assert!(simulate(&[one], &Run { first: 0, ..run }, &flag).is_err());
+        assert!(simulate(&[one], Designs::default(), &Run { first: 0, ..run }, &flag).is_err());
     }
 }
