@@ -1,8 +1,9 @@
 """avowal tells whether a language model's account of itself is true.
 
 The modules follow a study: :mod:`~avowal.simulate` and :mod:`~avowal.cost` before it, then :mod:`~avowal.contexts`,
-:mod:`~avowal.agents`, :mod:`~avowal.design`, :mod:`~avowal.reports`, :mod:`~avowal.fit`, :mod:`~avowal.bootstrap` and
-:mod:`~avowal.accuracy`; :mod:`~avowal.published` reads the paper's files. Everything is imported when it is first used.
+:mod:`~avowal.agents`, :mod:`~avowal.design` or :mod:`~avowal.optimal`, :mod:`~avowal.reports`, :mod:`~avowal.fit`,
+:mod:`~avowal.bootstrap` and :mod:`~avowal.accuracy`; :mod:`~avowal.published` reads the paper's files. Everything is
+imported when it is first used.
 """
 
 from importlib import import_module
@@ -28,10 +29,12 @@ if TYPE_CHECKING:
         fit,
         intervals,
         jackknife,
+        optimal,
         prices,
         published,
         reports,
         rng,
+        saving,
         simulate,
         tables,
         tokens,
@@ -60,11 +63,13 @@ __all__ = [
     "fit_arrays",
     "intervals",
     "jackknife",
+    "optimal",
     "prices",
     "published",
     "replicate",
     "reports",
     "rng",
+    "saving",
     "simulate",
     "tables",
     "tokens",
