@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use avowal_engine::logit::Priors;
 use avowal_engine::study::{
-    Agent, Decisions, Fitted, Fitter, Group, Replies, Run, Set, Settings, model_scales, simulate,
+    Agent, Decisions, Designs, Fitted, Fitter, Group, Replies, Run, Set, Settings, model_scales, simulate,
 };
 use avowal_engine::{Error, Interrupt, Result};
 
@@ -36,7 +36,7 @@ impl Parts {
             let mut fitted = Fitted::default();
             for (index, agent) in agents[group as usize].iter().enumerate() {
                 let start = Instant::now();
-                decisions.draw(settings, agent, group, index, key);
+                decisions.draw(settings, agent, group, index, key, None);
                 let drawn = Instant::now();
                 fitter.fit(&decisions, settings.attributes(), &mut fitted);
                 self.fits += drawn.elapsed();
@@ -71,9 +71,14 @@ fn main() -> Result<()> {
         level: 0.95,
         threads: 1,
     };
-    simulate(&[settings], &Run { count: 20, ..run }, &Interrupt::new())?;
+    simulate(
+        &[settings],
+        Designs::default(),
+        &Run { count: 20, ..run },
+        &Interrupt::new(),
+    )?;
     let start = Instant::now();
-    simulate(&[settings], &run, &Interrupt::new())?;
+    simulate(&[settings], Designs::default(), &run, &Interrupt::new())?;
     let whole = start.elapsed();
     let mut parts = Parts::default();
     (0..run.count as u64).for_each(|replicate| parts.add(&settings, replicate));

@@ -1,9 +1,10 @@
 """avowal tells whether a language model's account of itself is true.
 
 The modules follow a study: :mod:`~avowal.simulate` and :mod:`~avowal.cost` before it, then :mod:`~avowal.contexts`,
-:mod:`~avowal.agents`, :mod:`~avowal.design`, :mod:`~avowal.reports`, :mod:`~avowal.fit`, :mod:`~avowal.bootstrap` and
-:mod:`~avowal.accuracy`; :mod:`~avowal.draft` asks a :mod:`~avowal.provider` for new contexts and
-:mod:`~avowal.published` reads the paper's files. Everything is imported when it is first used.
+:mod:`~avowal.agents`, :mod:`~avowal.design` or :mod:`~avowal.optimal`, :mod:`~avowal.reports`, :mod:`~avowal.fit`,
+:mod:`~avowal.bootstrap` and :mod:`~avowal.accuracy`; :func:`~avowal.power` and :mod:`~avowal.sweep` plan it,
+:mod:`~avowal.draft` asks a :mod:`~avowal.provider` for new contexts, and :mod:`~avowal.published` reads the paper's
+files. Everything is imported when it is first used.
 """
 
 from importlib import import_module
@@ -30,11 +31,13 @@ if TYPE_CHECKING:
         fit,
         intervals,
         jackknife,
+        optimal,
         prices,
         provider,
         published,
         reports,
         rng,
+        saving,
         simulate,
         sweep,
         tables,
@@ -66,6 +69,7 @@ __all__ = [
     "fit_arrays",
     "intervals",
     "jackknife",
+    "optimal",
     "power",
     "prices",
     "provider",
@@ -73,6 +77,7 @@ __all__ = [
     "replicate",
     "reports",
     "rng",
+    "saving",
     "simulate",
     "sweep",
     "tables",

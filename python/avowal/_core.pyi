@@ -10,6 +10,7 @@ __all__ = [
     "combination",
     "context_bootstrap",
     "count_tokens",
+    "criterion",
     "cross_validate",
     "decimals",
     "differences",
@@ -22,8 +23,10 @@ __all__ = [
     "laplace_draws",
     "normal_quantile",
     "normals",
+    "optimal_pairs",
     "pearson",
     "percentile_interval",
+    "prior_slopes",
     "quantile",
     "round_decimals",
     "simulate_study",
@@ -189,6 +192,32 @@ def count_tokens(
 ) -> NDArray[np.uint64]: ...
 def study_names() -> tuple[list[str], list[str], list[str]]: ...
 def simulate_study(
-    settings: _Floats, models: int, seed: int, first: int, count: int, level: float, threads: int
+    settings: _Floats,
+    models: int,
+    seed: int,
+    first: int,
+    count: int,
+    level: float,
+    threads: int,
+    trained: _Floats | None,
+    native: _Floats | None,
 ) -> _Floats: ...
-def dump_study(settings: _Floats, model: int, seed: int, replicate: int) -> dict[str, _Floats]: ...
+def dump_study(
+    settings: _Floats, model: int, seed: int, replicate: int, trained: _Floats | None, native: _Floats | None
+) -> dict[str, _Floats]: ...
+
+_Prior = tuple[float, float, float, int]
+
+def optimal_pairs(
+    mins: _Floats,
+    maxs: _Floats,
+    attributes: int,
+    units: NDArray[np.uint64],
+    trials: int,
+    prior: _Prior,
+    search: tuple[float, float, int],
+    seed: int,
+    threads: int,
+) -> _Floats: ...
+def prior_slopes(units: NDArray[np.uint64], attributes: int, prior: _Prior, seed: int) -> _Floats: ...
+def criterion(differences: _Floats, trials: int, attributes: int, slopes: _Floats, precision: float) -> _Floats: ...

@@ -144,8 +144,8 @@ def pairs(contexts: Iterable[Context], trials: int, *, seed: int, threads: int =
         low, high = arrays(group)
         units = np.array([unit_id(context.name) for context in group], dtype=np.uint64)
         values = pairs_arrays(low, high, count, seed=seed, units=units, threads=threads)
-        frames.append(_pairs_frame(places, group, values))
-    empty = _pairs_frame([], [], np.empty((0, 0, 2, 1)))
+        frames.append(pairs_frame(places, group, values))
+    empty = pairs_frame([], [], np.empty((0, 0, 2, 1)))
     return pl.concat([empty, *frames]).sort("place", "trial").drop("place")
 
 
@@ -309,7 +309,7 @@ def _trials(frame: pl.DataFrame) -> NDArray[np.uint64]:
     return column.cast(pl.UInt64).to_numpy()
 
 
-def _pairs_frame(places: list[int], contexts: Sequence[Context], values: NDArray[np.float64]) -> pl.DataFrame:
+def pairs_frame(places: list[int], contexts: Sequence[Context], values: NDArray[np.float64]) -> pl.DataFrame:
     _, trials, _, k = values.shape
     columns: dict[str, pl.Series] = {
         "place": pl.Series(np.repeat(np.array(places, dtype=np.int64), trials)),

@@ -165,7 +165,7 @@ class Settings:
     native_after: Reported = field(default_factory=lambda: Reported(fidelity=0.75, habit=1.0))
 
     def __post_init__(self) -> None:
-        _core.simulate_study(self.flat(), 1, 0, 0, 0, 0.95, 1)
+        _core.simulate_study(self.flat(), 1, 0, 0, 0, 0.95, 1, None, None)
 
     def flat(self) -> Floats:
         """Return all parameters as the engine reads them, shape (parameters,); see :data:`PARAMETERS`.

@@ -28,6 +28,7 @@ class Purpose(IntEnum):
     STUDY_AGENTS = 9
     STUDY_DECISIONS = 10
     STUDY_REPORTS = 11
+    OPTIMAL_PAIRS = 12
     USER = 255
 
 

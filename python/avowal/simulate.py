@@ -8,11 +8,11 @@ from typing import Any
 
 import numpy as np
 import polars as pl
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from avowal import _core
 from avowal.calibrated import PROFILES, profile
-from avowal.checks import as_u64
+from avowal.checks import as_floats, as_u64
 from avowal.errors import InputError
 from avowal.quantities import PARAMETERS, SETS, Deciding, Reported, Settings
 
@@ -123,6 +123,7 @@ def simulate(
     first: int = 0,
     level: float = 0.95,
     threads: int = 0,
+    designs: Mapping[str, ArrayLike] | None = None,
 ) -> Simulation:
     """Simulate whole studies: agents, decisions, fits, reports, accuracies and their intervals.
 
@@ -141,6 +142,11 @@ def simulate(
         Level of all intervals.
     threads
         0 for one per core; the result doesn't depend on it.
+    designs
+        Differences that agents decide about in place of uniform pairs: by ``trained`` and ``native``, either of which
+        may be missing, shape (designs, decisions, attributes), in shares of the attributes' ranges. Agent i of
+        replicate r gets design ``(r * agents + i) mod designs``, under each of two models. What is drawn besides,
+        choices included, comes from the same places of the same streams as without.
 
     Returns
     -------
@@ -150,7 +156,7 @@ def simulate(
     Raises
     ------
     InputError
-        For settings or numbers out of their domains.
+        For settings or numbers out of their domains, or designs that aren't of the group's decisions and attributes.
 
     Examples
     --------
@@ -161,7 +167,9 @@ def simulate(
     flat = np.concatenate([each.flat() for each in models]) if models else np.empty(0)
     count = as_u64("replicates", replicates)
     numbers = as_u64("seed", seed), as_u64("first", first), count
-    found = _core.simulate_study(flat, len(models), *numbers, level, as_u64("threads", threads))
+    found = _core.simulate_study(
+        flat, len(models), *numbers, level, as_u64("threads", threads), *_designs(designs, models)
+    )
     return Simulation(models, numbers[0], numbers[1], level, found.reshape(count, len(models), -1))
 
 
@@ -190,7 +198,14 @@ class Study:
     replies: Mapping[str, Floats]
 
 
-def dump(settings: Settings, *, seed: int, replicate: int, model: int = 0) -> Study:
+def dump(
+    settings: Settings,
+    *,
+    seed: int,
+    replicate: int,
+    model: int = 0,
+    designs: Mapping[str, ArrayLike] | None = None,
+) -> Study:
     """Simulate one replicate under one model and keep its choices and replies.
 
     Parameters
@@ -201,6 +216,8 @@ def dump(settings: Settings, *, seed: int, replicate: int, model: int = 0) -> St
         As for :func:`simulate`.
     model
         0 or 1: the model's place among the settings there.
+    designs
+        As for :func:`simulate`.
 
     Returns
     -------
@@ -210,10 +227,10 @@ def dump(settings: Settings, *, seed: int, replicate: int, model: int = 0) -> St
     Raises
     ------
     InputError
-        For numbers out of their domains.
+        For numbers out of their domains, or designs that don't fit.
     """
     numbers = as_u64("model", model), as_u64("seed", seed), as_u64("replicate", replicate)
-    raw = _core.dump_study(settings.flat(), *numbers)
+    raw = _core.dump_study(settings.flat(), *numbers, *_designs(designs, (settings,)))
     k = settings.attributes
     agents = {"trained": settings.trained_agents, "native": settings.native_agents}
     return Study(
@@ -224,3 +241,26 @@ def dump(settings: Settings, *, seed: int, replicate: int, model: int = 0) -> St
         choices={group: raw[f"{group}.choices"].reshape(n, -1) for group, n in agents.items()},
         replies={name: raw[f"{name}.replies"].reshape(-1, settings.replies, k) for name in SETS},
     )
+
+
+def _designs(
+    designs: Mapping[str, ArrayLike] | None, models: Sequence[Settings]
+) -> tuple[Floats | None, Floats | None]:
+    """Return the designs of trained and of native agents, flat, as the engine reads them."""
+    given = dict(designs or {})
+    flat: list[Floats | None] = []
+    for group in ("trained", "native"):
+        if group not in given:
+            flat.append(None)
+            continue
+        field = f"designs, {group}"
+        differences = as_floats(field, given.pop(group), 3)
+        for settings in models:
+            shape = settings.to_dict()[f"{group}_decisions"], settings.attributes
+            if differences.shape[1:] != shape or not len(differences):
+                expected = f"shape (designs, {shape[0]}, {shape[1]}), with one design or more"
+                raise InputError.at(expected, f"shape {differences.shape}", field=field)
+        flat.append(differences.ravel())
+    if given:
+        raise InputError.at("trained or native", ", ".join(map(repr, given)), field="designs")
+    return flat[0], flat[1]

@@ -55,13 +55,13 @@ def dump(
     place = Path(folder)
     if place.exists() and (not place.is_dir() or any(place.iterdir())):
         raise InputError.at("a new or empty folder", "other files", file=place)
-    seed, given = cell.seed(sweep.seed), designs(cell.settings, cell.pairs, cell.seed(sweep.seed))
+    seed, given = cell.seed(sweep.seed), designs(cell.settings, cell.pairs)
     row = simulate(
         cell.settings, 1, seed=seed, first=replicate, level=sweep.level, **({"designs": given} if given else {})
     ).figures[0, 0]
     if kept is not None and Path(kept).is_dir():
         _compare(row, Folder(Path(kept)), cell.key(sweep.seed, sweep.level), replicate)
-    study = keep(cell.settings, seed=seed, replicate=replicate, **({"designs": given} if given else {}))
+    study = keep(cell.settings, seed=seed, replicate=replicate, designs=given)
     figures = {name: None if math.isnan(value) else float(value) for name, value in zip(FIGURES, row, strict=True)}
     place.mkdir(parents=True, exist_ok=True)
     (place / "figures.json").write_text(json.dumps(figures, indent=2, allow_nan=False) + "\n", encoding="utf-8")

@@ -142,7 +142,7 @@ def cells(design: Design, base: Settings | str | Path) -> list[Cell]:
             for parameter in SHORT.get(name, (name,))
         }
         settings = model.settings.but(changes)
-        _core.simulate_study(settings.flat(), 1, 0, 0, 0, 0.95, 1)  # Checks all domains and simulates nothing.
+        _core.simulate_study(settings.flat(), 1, 0, 0, 0, 0.95, 1, None, None)  # No replicate, but all checks.
         held = {name: chosen[name] for name in varied}
         found.append(Cell(number, held, settings, str(chosen.get(PAIRS, WAYS[0])), model.name))
     return found

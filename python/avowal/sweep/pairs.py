@@ -8,6 +8,7 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
+from avowal.optimal import optimal_differences
 from avowal.quantities import Settings
 
 __all__ = ["DESIGNS", "designs"]
@@ -15,20 +16,21 @@ __all__ = ["DESIGNS", "designs"]
 Floats = NDArray[np.float64]
 
 DESIGNS = 50
-"""How many designs are made for each group; its agents take them in turn."""
+"""How many designs are made for each number of attributes and decisions; agents take them in turn.
+
+They are the same in every cell and sweep, and made at the defaults of :func:`avowal.optimal.optimal_differences`: who plans
+a study doesn't know yet how sharply its agents will choose."""
 
 
-def designs(settings: Settings, pairs: str, seed: int) -> Mapping[str, Floats] | None:
+def designs(settings: Settings, pairs: str) -> Mapping[str, Floats] | None:
     """Make the designs of a cell.
 
     Parameters
     ----------
     settings
-        Of the cell: attributes, decisions, and the inverse temperatures for which the pairs are to be best.
+        Of the cell: attributes and decisions.
     pairs
         ``uniform`` or ``d-optimal``.
-    seed
-        The cell's.
 
     Returns
     -------
@@ -37,18 +39,10 @@ def designs(settings: Settings, pairs: str, seed: int) -> Mapping[str, Floats] |
     """
     if pairs == "uniform":
         return None
-    groups = {
-        "trained": (settings.trained_decisions, settings.trained.inverse_temperature),
-        "native": (settings.native_decisions, settings.native.inverse_temperature),
-    }
-    return {
-        name: _made(int(settings.attributes), int(trials), float(temperature), seed)
-        for name, (trials, temperature) in groups.items()
-    }
+    trials = {"trained": settings.trained_decisions, "native": settings.native_decisions}
+    return {group: _made(int(settings.attributes), int(count)) for group, count in trials.items()}
 
 
 @lru_cache(maxsize=16)
-def _made(attributes: int, trials: int, inverse_temperature: float, seed: int) -> Floats:
-    from avowal.optimal import optimal_differences
-
-    return optimal_differences(attributes, trials, DESIGNS, seed=seed, inverse_temperature=inverse_temperature)
+def _made(attributes: int, trials: int) -> Floats:
+    return optimal_differences(attributes, trials, DESIGNS, seed=0)

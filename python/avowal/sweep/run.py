@@ -73,7 +73,6 @@ def simulate_chunk(chunk: Chunk, threads: int) -> Floats:
     ndarray, shape (count, columns)
         The figures of :data:`~avowal.sweep.estimands.COLUMNS`; NaN where a replicate gives no number.
     """
-    given = designs(chunk.settings, chunk.pairs, chunk.seed)
     found = simulate(
         chunk.settings,
         chunk.count,
@@ -81,7 +80,7 @@ def simulate_chunk(chunk: Chunk, threads: int) -> Floats:
         first=chunk.first,
         level=chunk.level,
         threads=threads,
-        **({"designs": given} if given else {}),
+        designs=designs(chunk.settings, chunk.pairs),
     )
     return found.figures[:, 0, _PLACES]
 

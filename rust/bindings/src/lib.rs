@@ -10,6 +10,7 @@ mod design;
 mod fit;
 mod intervals;
 mod jackknife;
+mod optimal;
 mod rng;
 mod study;
 mod tokens;
@@ -34,6 +35,8 @@ mod _core {
     use crate::intervals::{bca_interval, hdi, normal_quantile, percentile_interval, quantile, t_quantile};
     #[pymodule_export]
     use crate::jackknife::{combination, jackknife, without_each};
+    #[pymodule_export]
+    use crate::optimal::{criterion, optimal_pairs, prior_slopes};
     #[pymodule_export]
     use crate::rng::{normals, uniforms};
     #[pymodule_export]

@@ -1,7 +1,7 @@
 //! The simulated study for Python: a flat list of parameters in, a flat table of figures out.
 
 use avowal_engine::study::{
-    Figures, Group, REASONS, Run, Set, Settings, Simulated, dump as engine_dump, simulate as engine_simulate,
+    Designs, Figures, Group, REASONS, Run, Set, Settings, Simulated, dump as engine_dump, simulate as engine_simulate,
 };
 use numpy::{IntoPyArray, PyArray1, PyReadonlyArray1};
 use pyo3::prelude::*;
@@ -16,7 +16,8 @@ pub fn study_names() -> (Vec<String>, Vec<String>, Vec<&'static str>) {
     (Settings::names(), Figures::names(), statuses.collect())
 }
 
-/// Figures flat (replicates, models, figures); `settings` are flat (models, parameters).
+/// Figures flat (replicates, models, figures); `settings` are flat (models, parameters), designs flat (designs, trials,
+/// attributes).
 #[pyfunction]
 #[expect(clippy::too_many_arguments, reason = "the engine's Run, one by one")]
 pub fn simulate_study<'py>(
@@ -28,7 +29,10 @@ pub fn simulate_study<'py>(
     count: usize,
     level: f64,
     threads: usize,
+    trained: Option<PyReadonlyArray1<'py, f64>>,
+    native: Option<PyReadonlyArray1<'py, f64>>,
 ) -> PyResult<Bound<'py, PyArray1<f64>>> {
+    let designs = designs(trained.as_ref(), native.as_ref())?;
     let models = read(settings.as_slice()?, models)?;
     let run = Run {
         seed,
@@ -37,10 +41,10 @@ pub fn simulate_study<'py>(
         level,
         threads,
     };
-    long(py, |interrupt| engine_simulate(&models, &run, interrupt)).map(|out| out.into_pyarray(py))
+    long(py, |interrupt| engine_simulate(&models, designs, &run, interrupt)).map(|out| out.into_pyarray(py))
 }
 
-/// One replicate under one model, kept whole: flat arrays by name, NaN for invalid replies and unknown weights.
+/// One replicate under one model, kept whole, with designs as there: flat arrays by name, NaN for invalid replies and unknown weights.
 #[pyfunction]
 pub fn dump_study<'py>(
     py: Python<'py>,
@@ -48,10 +52,13 @@ pub fn dump_study<'py>(
     model: usize,
     seed: u64,
     replicate: u64,
+    trained: Option<PyReadonlyArray1<'py, f64>>,
+    native: Option<PyReadonlyArray1<'py, f64>>,
 ) -> PyResult<Bound<'py, PyDict>> {
+    let designs = designs(trained.as_ref(), native.as_ref())?;
     let settings = &read(settings.as_slice()?, 1)?[0];
     let (simulated, raw) = long(py, |interrupt| {
-        engine_dump(settings, (model, seed, replicate), interrupt)
+        engine_dump(settings, designs, (model, seed, replicate), interrupt)
     })?;
     let out = PyDict::new(py);
     let Simulated {
@@ -76,6 +83,18 @@ pub fn dump_study<'py>(
         out.set_item(format!("{}.replies", set.name()), replies.into_pyarray(py))?;
     }
     Ok(out)
+}
+
+fn designs<'a>(
+    trained: Option<&'a PyReadonlyArray1<'_, f64>>,
+    native: Option<&'a PyReadonlyArray1<'_, f64>>,
+) -> PyResult<Designs<'a>> {
+    Ok(Designs {
+        differences: [
+            trained.map(|one| one.as_slice()).transpose()?,
+            native.map(|one| one.as_slice()).transpose()?,
+        ],
+    })
 }
 
 fn read(values: &[f64], models: usize) -> PyResult<Vec<Settings>> {

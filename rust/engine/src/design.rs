@@ -49,6 +49,15 @@ impl<'a> Ranges<'a> {
         self.attributes
     }
 
+    /// The (minimum, maximum) of each attribute of a context.
+    pub(crate) fn bounds(&self, context: usize) -> impl Iterator<Item = (f64, f64)> + Clone {
+        let here = context * self.attributes..(context + 1) * self.attributes;
+        self.mins[here.clone()]
+            .iter()
+            .copied()
+            .zip(self.maxs[here].iter().copied())
+    }
+
     /// The (minimum, range) of each attribute of a context.
     pub(crate) fn of(&self, context: usize) -> impl Iterator<Item = (f64, f64)> + Clone {
         let here = context * self.attributes..(context + 1) * self.attributes;

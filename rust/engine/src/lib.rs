@@ -1,7 +1,7 @@
 //! The engine of avowal: design, simulation, logistic fits, bootstraps and correlations, free of Python.
 //!
 //! Reading order: [`error`] (what is a broken contract), [`outcome`] (what the data don't have), [`parallel`]
-//! (independent units on threads), [`rng`] (random streams), [`rounding`] (decimals as the authors round them), [`design`] (option pairs), [`agents`]
+//! (independent units on threads), [`rng`] (random streams), [`rounding`] (decimals as the authors round them), [`design`] (option pairs), [`optimal`] (pairs that tell more), [`agents`]
 //! (target weights, utilities, choices), [`logit`] (choices to weights, one agent), [`batch`] (many agents),
 //! [`bootstrap`] and [`laplace`] (how far the weights could have come out elsewhere), [`correlation`] and [`intervals`]
 //! (accuracy and draws), [`clusters`] (contexts left out or drawn again), [`jackknife`] and [`context_bootstrap`]
@@ -21,6 +21,7 @@ pub mod jackknife;
 pub mod laplace;
 mod linalg;
 pub mod logit;
+pub mod optimal;
 pub mod outcome;
 pub mod parallel;
 pub mod rng;

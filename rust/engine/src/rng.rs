@@ -43,13 +43,15 @@ pub enum Purpose {
     StudyDecisions = 10,
     /// Beliefs and replies of a simulated study.
     StudyReports = 11,
+    /// Slopes, starts and places of optimal pairs.
+    OptimalPairs = 12,
     /// Anything that users of the package draw for themselves.
     User = 255,
 }
 
 impl Purpose {
     /// Every purpose there is.
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 13] = [
         Self::Targets,
         Self::Pairs,
         Self::Choices,
@@ -61,6 +63,7 @@ impl Purpose {
         Self::StudyAgents,
         Self::StudyDecisions,
         Self::StudyReports,
+        Self::OptimalPairs,
         Self::User,
     ];
 
@@ -74,7 +77,7 @@ impl Purpose {
         Self::ALL
             .into_iter()
             .find(|purpose| purpose.code() == code)
-            .ok_or_else(|| Error::input("purpose", "1 to 11, or 255", code))
+            .ok_or_else(|| Error::input("purpose", "1 to 12, or 255", code))
     }
 }
 
@@ -201,11 +204,11 @@ mod tests {
     #[test]
     fn codes_are_those_written_into_keys() {
         let codes = Purpose::ALL.map(Purpose::code);
-        assert_eq!(codes, [1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 255]);
+        assert_eq!(codes, [1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 255]);
         for code in codes {
             assert_eq!(Purpose::from_code(code).map(Purpose::code), Ok(code));
         }
-        assert!(Purpose::from_code(0).is_err() && Purpose::from_code(12).is_err());
+        assert!(Purpose::from_code(0).is_err() && Purpose::from_code(13).is_err());
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! An agent's decisions: pairs drawn uniformly, choices by the logistic rule.
+//! An agent's decisions: pairs drawn uniformly or taken from a design, choices by the logistic rule.
 //!
 //! Both options' values are uniform on the unit range, so a difference is that of two uniforms; that real values are
 //! rounded to at least eight levels (most to dozens) moves it by a few hundredths at most, and is left out.
@@ -35,8 +35,17 @@ impl Decisions {
     }
 
     /// Draws anew, in place. Every trial takes one word for each attribute and one for the choice, so that more decisions
-    /// extend the same sequence.
-    pub fn draw(&mut self, settings: &Settings, agent: &Agent, group: Group, index: usize, key: (usize, u64, u64)) {
+    /// extend the same sequence. A design, flat (trials, attributes), takes the place of the differences that the words
+    /// say, and leaves the words of the choices where they are.
+    pub fn draw(
+        &mut self,
+        settings: &Settings,
+        agent: &Agent,
+        group: Group,
+        index: usize,
+        key: (usize, u64, u64),
+        design: Option<&[f64]>,
+    ) {
         let (model, seed, replicate) = key;
         let (k, trials) = (settings.attributes(), settings.decisions(group));
         let mut stream = Stream::new(
@@ -53,6 +62,13 @@ impl Decisions {
         stream.fill_bits(&mut self.words);
         for i in 0..k {
             let column = &mut self.differences[i * trials..][..trials];
+            if let Some(rows) = design {
+                column
+                    .iter_mut()
+                    .zip(rows.chunks_exact(k))
+                    .for_each(|(d, row)| *d = row[i]);
+                continue;
+            }
             for (d, words) in column.iter_mut().zip(self.words.chunks_exact(k + 1)) {
                 *d = difference(words[i]);
             }

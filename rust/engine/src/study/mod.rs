@@ -1,12 +1,13 @@
 //! The simulated study: whole replicates, from contexts to accuracies, with nothing but numbers in and out.
 //!
-//! Reading order: `settings` (every quantity), `latent` (what is true), `deciding` (pairs and choices), `replies`
-//! (reports), `fitting`, `factor` and `logistic` (weights from choices, fast), `normal` (draws, fast), `entries` (weights
-//! beside reports), `replicate` (one model's study), `columns` (the figures). A replicate depends on its settings, seed
-//! and number alone: each agent has streams of its own for its truth, its decisions and each set of replies.
+//! Reading order: `settings` (every quantity), `latent` (what is true), `designs` and `deciding` (pairs and choices),
+//! `replies` (reports), `fitting`, `factor` and `logistic` (weights from choices, fast), `normal` (draws, fast), `entries`
+//! (weights beside reports), `replicate` (one model's study), `columns` (the figures). A replicate depends on its settings,
+//! seed and number alone: each agent has streams of its own for its truth, its decisions and each set of replies.
 
 mod columns;
 mod deciding;
+mod designs;
 mod entries;
 mod factor;
 mod fitting;
@@ -19,6 +20,7 @@ mod settings;
 
 pub use columns::{CONTRASTS, ContrastFigures, Figures, GroupFigures, REASONS, SetFigures, TargetFigures};
 pub use deciding::Decisions;
+pub use designs::Designs;
 pub use entries::Table;
 pub use fitting::{Fitted, Fitter};
 pub use latent::Agent;
@@ -55,9 +57,10 @@ pub struct Run {
 
 /// Simulates replicates of the study of one base model, or of two that share what their settings say: flat
 /// (replicates, models, columns), columns as [`Figures::names`].
-pub fn simulate(models: &[Settings], run: &Run, interrupt: &Interrupt) -> Result<Vec<f64>> {
+pub fn simulate(models: &[Settings], designs: Designs<'_>, run: &Run, interrupt: &Interrupt) -> Result<Vec<f64>> {
     crate::intervals::check_level(run.level)?;
     check_models(models)?;
+    models.iter().try_for_each(|settings| designs.check(settings))?;
     if run.first.checked_add(run.count as u64).is_none() {
         return Err(Error::input("first", "a replicate below 2^64", run.first));
     }
@@ -67,7 +70,7 @@ pub fn simulate(models: &[Settings], run: &Run, interrupt: &Interrupt) -> Result
         .map_err(|_| Error::input("count", "as many replicates as fit into memory", run.count))?;
     for start in (0..run.count).step_by(ROWS_AT_ONCE) {
         let rows = map_units(run.threads, ROWS_AT_ONCE.min(run.count - start), interrupt, |i| {
-            replicate_of(models, run.seed, run.first + (start + i) as u64, run.level, interrupt)
+            replicate_of(models, designs, run, run.first + (start + i) as u64, interrupt)
         })?;
         rows.iter().for_each(|row| out.extend_from_slice(row));
     }
@@ -89,16 +92,22 @@ fn check_models(models: &[Settings]) -> Result<()> {
     Ok(())
 }
 
-fn replicate_of(models: &[Settings], seed: u64, replicate: u64, level: f64, interrupt: &Interrupt) -> Result<Vec<f64>> {
+fn replicate_of(
+    models: &[Settings],
+    designs: Designs<'_>,
+    run: &Run,
+    replicate: u64,
+    interrupt: &Interrupt,
+) -> Result<Vec<f64>> {
     let simulated = models
         .iter()
         .enumerate()
-        .map(|(model, settings)| Simulated::draw(settings, (model, seed, replicate), None, interrupt))
+        .map(|(model, settings)| Simulated::draw(settings, designs, (model, run.seed, replicate), None, interrupt))
         .collect::<Result<Vec<_>>>()?;
     let mut row = Vec::new();
     for (place, own) in simulated.iter().enumerate() {
         let other = simulated.get(1 - place);
-        figures(own, other, level)?.write(&mut row);
+        figures(own, other, run.level)?.write(&mut row);
     }
     Ok(row)
 }
@@ -287,7 +296,7 @@ mod tests {
             level: 0.95,
             threads,
         };
-        simulate(models, &run, &Interrupt::new()).expect("good settings")
+        simulate(models, Designs::default(), &run, &Interrupt::new()).expect("good settings")
     }
 
     fn bits(values: &[f64]) -> Vec<u64> {
@@ -326,7 +335,7 @@ mod tests {
             level: 0.95,
             threads: 1,
         };
-        assert!(simulate(&[settings(&[])], &endless, &Interrupt::new()).is_err());
+        assert!(simulate(&[settings(&[])], Designs::default(), &endless, &Interrupt::new()).is_err());
     }
 
     #[test]
@@ -351,11 +360,11 @@ mod tests {
             threads: 1,
         };
         let flag = Interrupt::new();
-        assert!(simulate(&[one], &run, &flag).is_err());
-        assert!(simulate(&[one, other], &Run { first: 0, ..run }, &flag).is_err());
-        assert!(simulate(&[], &Run { first: 0, ..run }, &flag).is_err());
+        assert!(simulate(&[one], Designs::default(), &run, &flag).is_err());
+        assert!(simulate(&[one, other], Designs::default(), &Run { first: 0, ..run }, &flag).is_err());
+        assert!(simulate(&[], Designs::default(), &Run { first: 0, ..run }, &flag).is_err());
         assert!(Settings::read(&[1.0]).is_err());
         flag.raise();
-        assert!(simulate(&[one], &Run { first: 0, ..run }, &flag).is_err());
+        assert!(simulate(&[one], Designs::default(), &Run { first: 0, ..run }, &flag).is_err());
     }
 }

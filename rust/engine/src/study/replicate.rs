@@ -6,6 +6,7 @@ use crate::parallel::Interrupt;
 
 use super::columns::{GroupFigures, SetFigures};
 use super::deciding::Decisions;
+use super::designs::Designs;
 use super::entries::{Table, mean, spread};
 use super::fitting::{Fitted, Fitter};
 use super::latent::{Agent, LARGEST};
@@ -50,7 +51,13 @@ pub fn by_second_model(set: Set, context: usize, contexts: usize) -> bool {
 
 impl Simulated {
     /// Simulates; `raw` keeps choices and replies where given.
-    pub fn draw(settings: &Settings, key: Key, mut raw: Option<&mut Raw>, interrupt: &Interrupt) -> Result<Self> {
+    pub fn draw(
+        settings: &Settings,
+        designs: Designs<'_>,
+        key: Key,
+        mut raw: Option<&mut Raw>,
+        interrupt: &Interrupt,
+    ) -> Result<Self> {
         let k = settings.attributes();
         let (model, seed, replicate) = key;
         let sizes = Group::ALL.map(|group| settings.agents(group));
@@ -67,7 +74,7 @@ impl Simulated {
             set_figures: [SetFigures::default(); 5],
         };
         for group in Group::ALL {
-            out.decide(settings, group, key, raw.as_deref_mut(), interrupt)?;
+            out.decide(settings, designs, group, key, raw.as_deref_mut(), interrupt)?;
         }
         for set in Set::ALL {
             interrupt.check()?;
@@ -79,6 +86,7 @@ impl Simulated {
     fn decide(
         &mut self,
         settings: &Settings,
+        designs: Designs<'_>,
         group: Group,
         key: Key,
         mut raw: Option<&mut Raw>,
@@ -91,7 +99,8 @@ impl Simulated {
         let (mut lengths, mut intercepts) = (Vec::new(), Vec::new());
         for (index, agent) in self.agents[place].iter().enumerate() {
             interrupt.check()?;
-            decisions.draw(settings, agent, group, index, key);
+            let design = designs.of(settings, group, index, key.2);
+            decisions.draw(settings, agent, group, index, key, design);
             if let Some(raw) = raw.as_deref_mut() {
                 keep(&decisions, k, &mut raw.differences[place], &mut raw.choices[place]);
             }
@@ -197,10 +206,11 @@ fn shape(reports: &Table, figures: &mut SetFigures) {
 }
 
 /// Simulates one replicate, kept whole; an error where an argument is none.
-pub fn dump(settings: &Settings, key: Key, interrupt: &Interrupt) -> Result<(Simulated, Raw)> {
+pub fn dump(settings: &Settings, designs: Designs<'_>, key: Key, interrupt: &Interrupt) -> Result<(Simulated, Raw)> {
+    designs.check(settings)?;
     if key.0 > 1 {
         return Err(Error::input("model", "0 or 1", key.0));
     }
     let mut raw = Raw::default();
-    Simulated::draw(settings, key, Some(&mut raw), interrupt).map(|simulated| (simulated, raw))
+    Simulated::draw(settings, designs, key, Some(&mut raw), interrupt).map(|simulated| (simulated, raw))
 }
