@@ -3,4 +3,7 @@
 Reading order: :mod:`~avowal.sweep.grid` (designs), :mod:`~avowal.sweep.estimands` (claims), :mod:`~avowal.sweep.run`
 (simulation, chunk by chunk), :mod:`~avowal.sweep.store` (what is kept), :mod:`~avowal.sweep.summary` and
 :mod:`~avowal.sweep.money` (what it means, and costs), :mod:`~avowal.sweep.power` (the whole).
+
+From power back to a design: :mod:`~avowal.sweep.crossing` (where a fitted curve reaches a target),
+:mod:`~avowal.sweep.search` (where to simulate next), :mod:`~avowal.sweep.solve` (the whole).
 """

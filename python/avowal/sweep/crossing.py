@@ -98,11 +98,12 @@ def crossing(counts: Mapping[int, Count], target: float, scale: Scale, least: in
     if len(counts) < 2:
         return None
     line = _Line(counts, target, scale)
-    fitted, best = _probit(np.column_stack([np.ones_like(line.x), line.x]), line, 0.0)
+    fitted, best = _probit(np.column_stack([np.ones_like(line.x), line.x]), line, 0.0, np.zeros(2))
     if fitted[1] <= 0:
         return None
     at = float((line.goal - fitted[0]) / fitted[1])
     room = _critical(line, fitted) / 2
+    line.slope = fitted[1:]
     low = line.end(at, line.u(least), best - room)
     high = line.end(at, line.u(limit), best - room)
     number = line.number(at)
@@ -129,6 +130,7 @@ class _Line:
         self.centre = float(np.average(raw, weights=self.of))
         self.spread = float(np.sqrt(np.average((raw - self.centre) ** 2, weights=self.of)))
         self.x = (raw - self.centre) / self.spread
+        self.slope = np.zeros(1)
 
     def u(self, number: float) -> float:
         return (self.scale.of(number) - self.centre) / self.spread
@@ -140,7 +142,7 @@ class _Line:
 
     def profile(self, at: float) -> float:
         """Return the highest log likelihood of a line that doesn't fall and reaches the target there."""
-        slope, likelihood = _probit((self.x - at)[:, None], self, self.goal)
+        slope, likelihood = _probit((self.x - at)[:, None], self, self.goal, self.slope)
         return likelihood if slope[0] >= 0 else _likelihood(np.full_like(self.x, self.goal), self)
 
     def end(self, at: float, bound: float, least: float) -> float | None:
@@ -176,9 +178,9 @@ def _likelihood(probit: Floats, line: _Line) -> float:
     return float(np.sum(line.supporting * np.log(p) + (line.of - line.supporting) * np.log1p(-p)))
 
 
-def _probit(columns: Floats, line: _Line, offset: float) -> tuple[Floats, float]:
+def _probit(columns: Floats, line: _Line, offset: float, start: Floats) -> tuple[Floats, float]:
     """Maximise the likelihood by Fisher's scoring with halved steps; it is concave, so that this is the maximum."""
-    beta = np.zeros(columns.shape[1])
+    beta = start
     best = _likelihood(columns @ beta + offset, line)
     for _ in range(100):
         probit = np.clip(columns @ beta + offset, -_FAR, _FAR)
@@ -189,7 +191,9 @@ def _probit(columns: Floats, line: _Line, offset: float) -> tuple[Floats, float]
         step = np.linalg.lstsq(information, score, rcond=None)[0]
         while (new := _likelihood(columns @ (beta + step) + offset, line)) < best and np.abs(step).max() > 1e-12:
             step /= 2
-        if new <= best + 1e-10 * (1 + abs(best)):
+        if new <= best:
             break
-        beta, best = beta + step, new
+        beta, gained, best = beta + step, new - best, new
+        if gained < 1e-9 * (1 + abs(best)):
+            break
     return beta, best

@@ -130,8 +130,8 @@ class _Search:
         if self.side(top) == 0:
             return self.ended("unresolved")
         before = max((n for n in self.counts if n < top), default=max(top // 2, self.least))
-        self.ask({before: 4 * first, top: 4 * first})
         highest = max(self.counts, key=lambda n: self.counts[n].supporting / self.counts[n].replicates)
+        self.ask(dict.fromkeys((highest, before, top), 4 * first))
         if bounds(self.counts[highest], SURE)[0] > bounds(self.counts[top], SURE)[1]:
             return self.ended("falling")
         rises = bounds(self.counts[before], APART)[1] < bounds(self.counts[top], APART)[0]

@@ -21,7 +21,7 @@ from avowal.sweep.grid import SHORT, Design, Value
 from avowal.sweep.money import Bill, Pricing
 from avowal.sweep.power import Sweep, prepare
 from avowal.sweep.run import Executor, here, missing, run
-from avowal.sweep.search import Status, search
+from avowal.sweep.search import Found, Status, search
 from avowal.sweep.store import PLAN, Folder, Store, write_whole
 from avowal.sweep.summary import summarise
 
@@ -180,11 +180,7 @@ def solve(
     each, power = _claimed(target, test)
     first = _first(dict(design or {}), for_, base, each, seed, level, interval, pricing)
     start = _start(first, for_)
-    most = max(16 * start, 100) if limit is None else as_u64("limit", limit)
-    if not 2 <= most <= _MOST:
-        raise InputError.at(f"a whole number from 2 to {_MOST:,}", most, field="limit")
-    if not 0 < tolerance < 1:
-        raise InputError.at("a number between 0 and 1", tolerance, field="tolerance")
+    most = _checked(limit, start, tolerance)
     spend = as_u64("budget", budget)
     # Before the first replicate: a model without a price is no news for the end of an hour.
     first.pricing.bill(first.cells[0])
@@ -202,28 +198,7 @@ def solve(
         tolerance=float(tolerance),
         budget=spend,
     )
-    rows = [{for_: n, "supporting": count.supporting, **studies.summary(n, count.replicates)}
-            for n, count in found.counts.items()]  # fmt: skip
-    bill, bill_low, bill_high = (
-        None if n is None else first.pricing.bill(studies.sweep(n).cells[0]) for n in (found.n, found.low, found.high)
-    )
-    solution = Solution(
-        parameter=for_,
-        claim=each,
-        target=power,
-        status=found.status,
-        n=found.n,
-        low=found.low,
-        high=found.high,
-        evaluations=pl.DataFrame(rows).select(for_, *_SHOWN),
-        bill=bill,
-        bill_low=bill_low,
-        bill_high=bill_high,
-        limit=most,
-        tolerance=float(tolerance),
-        budget=spend,
-        plan=first.plan(),
-    )
+    solution = _solution(studies, found, each, power, most, float(tolerance))
     if isinstance(store, Folder):
         write_whole(store.folder / "solution.json", json.dumps(solution.to_dict(), indent=2, allow_nan=False) + "\n")
     return solution
@@ -240,7 +215,7 @@ class _Studies:
     store: Store
     executor: Executor
     progress: Callable[[int, int], None] | None
-    expected: int
+    budget: int
     done: int = 0
 
     def sweep(self, n: int) -> Sweep:
@@ -265,7 +240,7 @@ class _Studies:
     def advance(self, count: int) -> None:
         self.done += count
         if self.progress is not None:
-            self.progress(self.done, max(self.done, self.expected))
+            self.progress(self.done, max(self.done, self.budget))
 
     def summary(self, n: int, replicates: int) -> dict[str, Any]:
         first = self.first
@@ -310,6 +285,44 @@ def _first(
     given = {parameter: _start(held, parameter)} | design
     # Where another name of the design sets the parameter too, this says so.
     return prepare(given, base=base, tests=[tested], seed=seed, level=level, interval=interval, pricing=pricing)
+
+
+def _checked(limit: int | None, start: int, tolerance: float) -> int:
+    """Return the limit."""
+    most = max(16 * start, 100) if limit is None else as_u64("limit", limit)
+    if not 2 <= most <= _MOST:
+        raise InputError.at(f"a whole number from 2 to {_MOST:,}", most, field="limit")
+    if not 0 < tolerance < 1:
+        raise InputError.at("a number between 0 and 1", tolerance, field="tolerance")
+    return most
+
+
+def _solution(studies: _Studies, found: Found, tested: Claim, target: float, limit: int, tolerance: float) -> Solution:
+    name, first = studies.parameter, studies.first
+    rows = [
+        {name: n, "supporting": count.supporting} | studies.summary(n, count.replicates)
+        for n, count in found.counts.items()
+    ]
+    bill, bill_low, bill_high = (
+        None if n is None else first.pricing.bill(studies.sweep(n).cells[0]) for n in (found.n, found.low, found.high)
+    )
+    return Solution(
+        parameter=name,
+        claim=tested,
+        target=target,
+        status=found.status,
+        n=found.n,
+        low=found.low,
+        high=found.high,
+        evaluations=pl.DataFrame(rows).select(name, *_SHOWN),
+        bill=bill,
+        bill_low=bill_low,
+        bill_high=bill_high,
+        limit=limit,
+        tolerance=tolerance,
+        budget=studies.budget,
+        plan=first.plan(),
+    )
 
 
 def _start(sweep: Sweep, parameter: str) -> int:
