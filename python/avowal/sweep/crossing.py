@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from avowal import _core
 
-__all__ = ["LOG", "ROOT", "Count", "Crossing", "Scale", "crossing"]
+__all__ = ["LEVELLING", "ROOT", "Count", "Crossing", "Scale", "crossing"]
 
 Floats = NDArray[np.float64]
 
@@ -47,8 +47,9 @@ class Scale:
 ROOT = Scale(math.sqrt, lambda x: x * x)
 """For agents: a test of size alpha with standard error s / sqrt(n) has power Phi(sqrt(n) d / s - z)."""
 
-LOG = Scale(math.log, math.exp)
-"""For decisions and reports, of which more and more tell less and less."""
+LEVELLING = Scale(lambda n: -1 / math.sqrt(n), lambda x: x**-2)
+"""For decisions and reports: a correlation weakened by noise of variance c / n is r / sqrt(1 + c / n). By the logarithm
+of n its curvature is 1.5 c / (n + c) - 1 times its slope, which this scale, with -1/2, meets midway."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,7 +137,7 @@ class _Line:
         return (self.scale.of(number) - self.centre) / self.spread
 
     def number(self, u: float) -> float:
-        # A root below zero means no number at all, but squaring would make it one; and exponentials overflow.
+        # A root below zero means no number at all, but squaring would make it one; and others have no end.
         raw = self.centre + self.spread * u
         return self.scale.back(min(max(raw, self.scale.of(1e-9)), self.scale.of(1e9)))
 

@@ -159,11 +159,16 @@ class _Search:
                 return self.ended("budget", n, low, high)
             self.spend(plan)
 
+    @property
+    def span(self) -> float:
+        """How far from the crossing to simulate, as a share: the error from a bent curve grows as its square."""
+        return min(math.sqrt(self.tolerance), 0.15)
+
     def fit(self) -> Crossing:
         """Fit a line to all counts, then to those near the crossing alone, where it is straight."""
         found = crossing(self.counts, self.target, self.scale, self.least, self.limit)
         if found is not None:
-            reach = math.exp(2 * math.sqrt(self.tolerance))
+            reach = math.exp(2 * self.span)
             middle = self.whole(found)[0]
             near = {
                 n: count
@@ -189,7 +194,7 @@ class _Search:
 
     def apart(self, n: int, slope: float) -> list[int]:
         """Return numbers on both sides, far enough for the slope and near enough for the line to be straight."""
-        widest = max(math.sqrt(self.tolerance) * n, 1.0)
+        widest = max(self.span * n, 1.0)
         wanted = 0.2 / slope if slope > 0 else widest
         distance = round(min(max(wanted, self.tolerance * n, 1.0), widest))
         return [m for m in (n - distance, n + distance) if self.least <= m <= self.limit]

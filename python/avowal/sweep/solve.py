@@ -15,7 +15,7 @@ from avowal import __version__
 from avowal.checks import as_u64
 from avowal.errors import InputError
 from avowal.quantities import Settings
-from avowal.sweep.crossing import LOG, ROOT
+from avowal.sweep.crossing import LEVELLING, ROOT
 from avowal.sweep.estimands import Claim, Interval, claim
 from avowal.sweep.grid import SHORT, Design, Value
 from avowal.sweep.money import Bill, Pricing
@@ -135,7 +135,7 @@ def solve(
     """Find the smallest number of agents, decisions or reports that gives a study a power.
 
     The answer is bracketed by doubling and halving with few replicates; the others are spent around the crossing, where
-    a probit line (on the square root of agents, the logarithm of decisions and reports) tells where power reaches the
+    a probit line (on the square root of agents, its inverse for decisions and reports) tells where power reaches the
     target, with its profile-likelihood interval. Replicates are numbered from 0 for every number that is tried, so
     that the same arguments give the same answer, whatever the folder holds.
 
@@ -192,7 +192,7 @@ def solve(
         studies.evaluate,
         start=min(start, most),
         target=power,
-        scale=ROOT if for_ in _AGENTS else LOG,
+        scale=ROOT if for_ in _AGENTS else LEVELLING,
         least=1,
         limit=most,
         tolerance=float(tolerance),
