@@ -1,4 +1,4 @@
-"""The command on power: sweeps over designs, and single replicates of them."""
+"""The command on power: sweeps over designs, single replicates of them, and the way to what may be solved for."""
 
 from __future__ import annotations
 
@@ -29,6 +29,7 @@ Every replicate is kept in the folder of --out; the same command goes on where i
 Examples:
   avowal power agents=25,50,100 reports=5,10 --test 'accuracy>0.3'
   avowal power model=gpt-4o-mini agents=20:120:20 --test gain --replicates 4000
+  avowal power reports=5 --solve 'accuracy>=0.9' --for agents --test 'accuracy>0.3'
 """
 
 
@@ -64,16 +65,30 @@ Examples:
               help="Epochs of each training job, for the price.")  # fmt: skip
 @click.option("--contexts", type=click.Path(exists=True, dir_okay=False, path_type=Path), metavar="FILE",
               help="Contexts to price instead of the built-in ones; those of use native are not trained.")  # fmt: skip
+@click.option("--solve", metavar="TARGET",
+              help="Find the smallest --for that has a power, such as 'accuracy>=0.9', in one design.")  # fmt: skip
+@click.option("--for", "for_", metavar="NAME",
+              help="With --solve: agents, decisions, reports, or one of their parts.")  # fmt: skip
+@click.option("--limit", type=click.IntRange(2), help="With --solve: the largest number to try.  [default: 16 times "
+              "the design's, at least 100]")  # fmt: skip
+@click.option("--tolerance", type=click.FloatRange(0, 1, min_open=True, max_open=True), default=0.02, show_default=True,
+              help="With --solve: how near the ends of the interval are to lie, as a share of the number.")  # fmt: skip
+@click.option("--budget", type=click.IntRange(0), default=50_000, show_default=True,
+              help="With --solve: replicates to spend after bracketing.")  # fmt: skip
 @click.option("--cell", type=click.IntRange(0), help="With --replicate and --dump: the cell.")
 @click.option("--replicate", type=click.IntRange(0, 2**63), help="Simulate this replicate of --cell alone.")
 @click.option("--dump", type=click.Path(file_okay=False, path_type=Path), metavar="DIR",
               help="Folder for the choices, replies and figures of that replicate.")  # fmt: skip
 def power(**options: Any) -> None:
     """Simulate the study over a grid of designs."""
+    from avowal.commands_solve import asked, solve
     from avowal.sweep.chart import check_charts, write
     from avowal.sweep.grid import parse
     from avowal.sweep.power import prepare
 
+    if asked(options):
+        solve(options, _pricing(options))
+        return
     sweep = prepare(
         parse(options["design"]),
         **({"tests": options["tests"]} if options["tests"] else {}),

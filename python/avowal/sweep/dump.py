@@ -56,9 +56,7 @@ def dump(
     if place.exists() and (not place.is_dir() or any(place.iterdir())):
         raise InputError.at("a new or empty folder", "other files", file=place)
     seed, given = cell.seed(sweep.seed), designs(cell.settings, cell.pairs)
-    row = simulate(
-        cell.settings, 1, seed=seed, first=replicate, level=sweep.level, **({"designs": given} if given else {})
-    ).figures[0, 0]
+    row = simulate(cell.settings, 1, seed=seed, first=replicate, level=sweep.level, designs=given).figures[0, 0]
     if kept is not None and Path(kept).is_dir():
         _compare(row, Folder(Path(kept)), cell.key(sweep.seed, sweep.level), replicate)
     study = keep(cell.settings, seed=seed, replicate=replicate, designs=given)

@@ -18,8 +18,8 @@ Floats = NDArray[np.float64]
 DESIGNS = 50
 """How many designs are made for each number of attributes and decisions; agents take them in turn.
 
-They are the same in every cell and sweep, and made at the defaults of :func:`avowal.optimal.optimal_differences`: who plans
-a study doesn't know yet how sharply its agents will choose."""
+They are the same in every cell and sweep, and made at the defaults of :func:`avowal.optimal.optimal_differences`: who
+plans a study doesn't know yet how sharply its agents will choose."""
 
 
 def designs(settings: Settings, pairs: str) -> Mapping[str, Floats] | None:

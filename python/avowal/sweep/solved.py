@@ -1,0 +1,109 @@
+"""A solution as the terminal shows it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from avowal.sweep.money import Bill
+from avowal.sweep.solve import Solution
+from avowal.text import NONE, number, table
+
+__all__ = ["printed", "sentence"]
+
+
+def printed(found: Solution) -> list[object]:
+    """Lay a solution out for the terminal.
+
+    Parameters
+    ----------
+    found
+        The result of :func:`avowal.sweep.solve.solve`.
+
+    Returns
+    -------
+    list
+        The answer in a sentence, the powers at and beside it, and all evaluations; what rich can print.
+    """
+    parts: list[object] = [sentence(found)]
+    if found.n is not None:
+        parts.append(_table(found, "At the answer, and beside it", found.neighbours.to_dicts()))
+    parts.append(_table(found, "All that was simulated", found.evaluations.to_dicts()))
+    if found.evaluations["undefined"].sum():
+        parts.append("Replicates without an interval count as not supporting the claim.")
+    return parts
+
+
+def sentence(found: Solution) -> str:
+    """Say the answer in a sentence, or why there is none.
+
+    Parameters
+    ----------
+    found
+        The result of :func:`avowal.sweep.solve.solve`.
+
+    Returns
+    -------
+    str
+        Of one or two sentences.
+    """
+    what = f"a power of {number(found.target, _places(found.target))} for {found.claim}"
+    rows = {row[found.parameter]: row for row in found.evaluations.iter_rows(named=True)}
+    if found.n is not None:
+        if found.status == "smallest":
+            told = f"The smallest number of {found.parameter}, {found.n}, already gives {what}"
+            return f"{told}: {_power(rows[found.n])}{_price(found.bill)}."
+        told = f"Smallest {found.parameter} with {what}: {found.n:,} [{found.low:,}, {found.high:,}]"
+        ends = found.bill_low, found.bill_high
+        spread = f" [{_dollars(ends[0])}, {_dollars(ends[1])}]" if all(end and end.price for end in ends) else ""
+        more = f" The budget of {found.budget:,} replicates is spent; a larger one narrows the interval."
+        return f"{told}{_price(found.bill)}{spread}." + (more if found.status == "budget" else "")
+    top = max(rows)
+    if found.status == "unresolved":
+        told = (
+            f"the power there, {_power(rows[top])}, can't be told from it with a budget of {found.budget:,} replicates"
+        )
+        return f"Whether {found.parameter} up to the limit, {top:,}, give {what} is open: {told}."
+    before = max((n for n in rows if n < top), key=lambda n: rows[n]["power"] if found.status == "falling" else n)
+    there = f"{_power(rows[before])} at {before:,}, {_power(rows[top])} at {top:,}"
+    how = {"levels_off": "levels off", "rising": "still rises, and a higher limit may reach it", "falling": "falls"}
+    return f"No number of {found.parameter} up to {top:,} gives {what}: power {how[found.status]} ({there})."
+
+
+def _table(found: Solution, title: str, rows: list[dict[str, Any]]) -> object:
+    head = [found.parameter, "studies", "supporting", "power", "95% (simulation)", "estimate", "width"]
+    cells = [
+        [
+            f"{row[found.parameter]:,}",
+            f"{row['replicates']:,}",
+            f"{row['supporting']:,}",
+            number(row["power"], 3),
+            _band(row, 3),
+            number(row["mean"]),
+            number(row["width"]),
+        ]
+        for row in rows
+    ]
+    return table(title, head, cells)
+
+
+def _power(row: dict[str, Any]) -> str:
+    return f"{number(row['power'], 3)} {_band(row, 3)}"
+
+
+def _band(row: dict[str, Any], places: int) -> str:
+    return f"[{number(row['power_low'], places)}, {number(row['power_high'], places)}]"
+
+
+def _price(bill: Bill | None) -> str:
+    return "" if bill is None or bill.price is None else f", {_dollars(bill)}"
+
+
+def _dollars(bill: Bill | None) -> str:
+    if bill is None or bill.price is None:
+        return NONE
+    return f"{'~' if bill.status == 'extrapolated' else ''}${bill.price:,.2f}"
+
+
+def _places(target: float) -> int:
+    """Return as many decimal places as the target was written with."""
+    return len(f"{target:g}".partition(".")[2])
