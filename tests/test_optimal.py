@@ -150,7 +150,8 @@ def test_prior_slopes_are_targets_times_inverse_temperatures(seed: int, k: int, 
     assert abs(logs.std() - sd) < 0.1 * sd + 1e-9
     if k > 1:
         shares = slopes[0, :, 1] / largest[0]
-        assert abs(shares.mean()) < 0.1
+        # Beyond eight attributes the lattice is no more even than independent draws would be.
+        assert abs(shares.mean()) < (0.1 if k <= 8 else 0.2)
         assert 0.5 < np.abs(shares).mean() < 0.8
 
 
