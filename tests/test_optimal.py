@@ -138,23 +138,25 @@ def test_the_criterion_is_numpys(seed: int, k: int, trials: int, draws: int, pre
     assert np.allclose(found, numpy_criterion(differences, slopes, precision), rtol=1e-6, atol=1e-6)
 
 
-@given(seeds, st.integers(1, 12), st.floats(0.1, 25), st.floats(0, 0.5))
-@settings(max_examples=30, deadline=None)
+@given(seeds, st.integers(1, 12), st.floats(0.1, 5), st.floats(0, 0.4))
+@settings(max_examples=100, deadline=None)
 def test_prior_slopes_are_targets_times_inverse_temperatures(seed: int, k: int, b: float, sd: float) -> None:
     slopes = prior_slopes(k, seed=seed, inverse_temperature=b, inverse_temperature_sd=sd, draws=500, units=[3, 4])
     assert slopes.shape == (2, 500, k)
     assert (slopes[..., 0] >= 0).all()
     largest = np.abs(slopes).max(axis=2)
-    inside = largest < 25
-    assert inside.mean() > 0.3
-    logs = np.log(largest[inside] / b)
-    if (inside).all():
-        assert abs(np.median(logs)) < 0.15 * sd + 1e-9
-        assert abs(logs.std() - sd) < 0.1 * sd + 1e-9
+    logs = np.log(largest / b)
+    assert abs(np.median(logs)) < 0.15 * sd + 1e-9
+    assert abs(logs.std() - sd) < 0.1 * sd + 1e-9
     if k > 1:
         shares = slopes[0, :, 1] / largest[0]
-        assert abs(shares.mean()) < 0.1
+        # Beyond eight attributes the lattice is no more even than independent draws would be.
+        assert abs(shares.mean()) < (0.1 if k <= 8 else 0.2)
         assert 0.5 < np.abs(shares).mean() < 0.8
+
+
+def test_slopes_beyond_certainty_are_cut() -> None:
+    assert np.abs(prior_slopes(3, seed=1, inverse_temperature=25.0, inverse_temperature_sd=1.0)).max() == 25
 
 
 @pytest.mark.parametrize(("trials", "b", "cap"), [(2, 6.0, 1.0), (3, 6.0, 1.0), (3, 3.0, 0.4)])

@@ -55,7 +55,8 @@ impl Belief {
     }
 
     /// Slopes flat (attributes, draws): points of a lattice with a random shift (one uniform per attribute, one for the
-    /// inverse temperature), which fill the prior more evenly than as many independent draws.
+    /// inverse temperature), which fill the prior more evenly than as many independent draws up to about eight
+    /// attributes, and as evenly beyond.
     ///
     /// A point's weights are uniform from -1 to 1 and then scaled so that the largest absolute one is 1. The information
     /// is the same at a slope vector and at its negative, so the first weight needs but one sign.
