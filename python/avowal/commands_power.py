@@ -87,7 +87,7 @@ def power(**options: Any) -> None:
     from avowal.sweep.power import prepare
 
     if asked(options):
-        solve(options, _pricing(options))
+        solve(options, _pricing(options), _executor(options))
         return
     sweep = prepare(
         parse(options["design"]),

@@ -49,7 +49,7 @@ def asked(options: dict[str, Any]) -> bool:
     return True
 
 
-def solve(options: dict[str, Any], pricing: Any) -> None:
+def solve(options: dict[str, Any], pricing: Any, executor: Any) -> None:
     """Solve, and print the answer.
 
     Parameters
@@ -58,10 +58,11 @@ def solve(options: dict[str, Any], pricing: Any) -> None:
         Of the command, by name.
     pricing
         How designs are priced.
+    executor
+        Where they are simulated.
     """
     from avowal.progress import bar
     from avowal.sweep.grid import parse
-    from avowal.sweep.run import here
     from avowal.sweep.solve import solve as run
     from avowal.sweep.solved import printed
     from avowal.text import show
@@ -78,7 +79,7 @@ def solve(options: dict[str, Any], pricing: Any) -> None:
                 **{name: options[name] for name in ("seed", "level", "interval", "limit", "tolerance", "budget")},
                 pricing=pricing,
                 out=out,
-                executor=here(options["threads"]),
+                executor=executor,
                 progress=advance,
             )
     except KeyboardInterrupt:
