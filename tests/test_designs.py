@@ -24,7 +24,7 @@ def test_numbers_of_uniform_pairs_never_change() -> None:
         "weight_trained.r": [0.6240438148992811, 0.27169568281559087, 0.47028859258945505],
         "introspection_trained.slope": [0.7592608945040984, 0.6108256116318704, 0.6703191317340182],
         "learned_target.r": [0.8362193981350197, 0.8236310189792091, 0.808020414742631],
-        "agreement": [0.8333333333333334, 0.8, 0.7638888888888888],
+        "learned.agreement": [0.8333333333333334, 0.8, 0.7638888888888888],
         "gain_native.r": [0.21391179277706002, 0.10471028131619392, 0.6251184566631955],
     }.items():
         assert found[name].tolist() == pytest.approx(expected, rel=1e-12)

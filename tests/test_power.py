@@ -20,6 +20,7 @@ from statsmodels.stats.proportion import proportion_confint
 import avowal
 from avowal import contexts, cost, prices
 from avowal.errors import AvowalError, InputError
+from avowal.optimal import optimal_differences
 from avowal.quantities import Settings
 from avowal.simulate import simulate
 from avowal.sweep import run as runs
@@ -27,6 +28,7 @@ from avowal.sweep.dump import dump
 from avowal.sweep.estimands import COLUMNS, ESTIMANDS, claim
 from avowal.sweep.grid import cells
 from avowal.sweep.money import Pricing
+from avowal.sweep.pairs import DESIGNS
 from avowal.sweep.power import carry_out, prepare
 from avowal.sweep.run import here, missing
 from avowal.sweep.store import Folder, Store
@@ -163,6 +165,20 @@ def test_whatever_ends_a_run_keeps_what_was_simulated(tmp_path):
     found = avowal.power(GRID, replicates=200, out=folder, progress=lambda *steps: done.append(steps))
     assert done == [(300, 400), (400, 400)]
     same(found, avowal.power(GRID, replicates=200))
+
+
+def test_optimal_pairs_are_those_of_the_designs_at_hand(tmp_path):
+    sweep = prepare({"agents": 6, **TINY, "pairs": ["uniform", "d-optimal"]}, replicates=8)
+    found = carry_out(sweep, out=tmp_path / "s")
+    given = optimal_differences(5, 12, DESIGNS, seed=0)
+    cell = sweep.cells[1]
+    every = simulate(cell.settings, 8, seed=cell.seed(1), designs={"trained": given, "native": given})
+    assert found.table.filter(cell=1)["mean"][0] == pytest.approx(every["weight_trained.r"].mean(), abs=1e-12)
+    assert dump(sweep, cell, 3, tmp_path / "d", kept=tmp_path / "s")["learned_target.r"] == every["learned_target.r"][3]
+    choices = pl.read_parquet(tmp_path / "d" / "choices.parquet").filter(group="native", context=2)
+    # Agent i of replicate r takes design r * agents + i.
+    assert np.array_equal(choices["differences"].to_numpy(), given[3 * 6 + 2])
+    assert found.table["price_status"].unique(maintain_order=True).to_list() == ["exact", "extrapolated"]
 
 
 def test_gaps_are_filled_where_chunks_come_in_any_order(tmp_path):

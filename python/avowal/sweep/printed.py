@@ -43,7 +43,10 @@ def printed(found: Power) -> list[object]:
     if not found.table["price"].is_null().all() and len(sweep.cells) > 1:
         parts += [_cheapest(found, power) for power in ENOUGH]
     if (found.table["price_status"] == "extrapolated").any():
-        parts.append("A price with ~ takes agents beyond the contexts at hand at the mean price of those.")
+        parts.append(
+            "A price with ~ takes agents beyond the contexts at hand at the mean price of those, "
+            "and optimal pairs at that of uniform ones."
+        )
     return parts
 
 
