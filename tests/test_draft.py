@@ -31,7 +31,6 @@ SPACE = Task("space travel")
 @pytest.fixture(autouse=True)
 def key(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("A_KEY", KEY)
-    monkeypatch.setenv("NO_PROXY", "*")
 
 
 @pytest.fixture

@@ -25,8 +25,6 @@ KEY = "sk-a-key-that-must-not-be-seen-anywhere"
 @pytest.fixture(autouse=True)
 def key(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("A_KEY", KEY)
-    # No proxy stands between a test and its own server.
-    monkeypatch.setenv("NO_PROXY", "*")
 
 
 @pytest.fixture

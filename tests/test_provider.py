@@ -29,8 +29,7 @@ PROMPT = [{"role": "user", "content": "Which?"}]
 @pytest.fixture(autouse=True)
 def key(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("A_KEY", KEY)
-    # No proxy stands between a test and its own server.
-    monkeypatch.setenv("NO_PROXY", "*")
+    monkeypatch.delenv("OPENAI_BASE_URL", raising=False)
 
 
 def client(url: str, waits: list[float] | None = None, **options: object) -> Client:
@@ -105,7 +104,7 @@ def test_nobody_listening_is_said_in_the_end(closed: str) -> None:
 
 def test_a_wait_beyond_all_patience_is_not_begun() -> None:
     waits: list[float] = []
-    given_up = pytest.raises(ProviderError, match=r"HTTP 429: slow down\. Given up: a wait of 864\d\d s would pass")
+    given_up = pytest.raises(ProviderError, match=r"HTTP 429: slow down\. Given up: a wait of 86400\.5 s would pass")
     with serve(error(429, "slow down", headers={"Retry-After": "86400"})) as endpoint, given_up:
         client(endpoint.url, waits).chat("m", PROMPT)
     assert waits == []
@@ -123,6 +122,8 @@ def test_a_wait_beyond_all_patience_is_not_begun() -> None:
         (error(429, "You exceeded your quota.", "insufficient_quota"), r"nothing left to spend"),
         (status(422, {"detail": "no"}), r"HTTP 422"),
         (raw(b"<html>" + b"x" * 5000, 404), r"HTTP 404: .{0,320}\. Does"),
+        (error(400, "\x1b[2Jgone"), "HTTP 400: \ufffd\\[2Jgone\\. "),
+        (raw(b"{}", 400, {"Content-Type": "application/json; charset=hex"}), r"HTTP 400: "),
     ],
 )
 def test_what_no_wait_can_mend_is_said_at_once(fault: Step, advice: str) -> None:
@@ -170,11 +171,64 @@ def test_a_local_server_needs_no_key(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.parametrize("url", ["", "localhost:8080", "ftp://a/v1", "http://", "http://[", "http://me:pw@host/v1",
-                                 "http://host/v1?key=1"])  # fmt: skip
+                                 "http://host/v1?key=1", "http://me:pw@host:port/v1", "me:pw@host", "http://host:port/",
+                                 "http://host:99999/", "http://a b/", "http://a\tb/", "http://a..b/", "http://h/#key",
+                                 f"http://{'a' * 64}.org/", "http://\u24dbocalhost/"])  # fmt: skip
 def test_an_address_that_is_none_is_refused(url: str) -> None:
     with pytest.raises(InputError, match="base_url: expected an address") as caught:
         Endpoint(url)
     assert "pw" not in str(caught.value)
+
+
+def test_the_environments_address_is_checked_like_any_other(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("A_KEY")
+    with serve(says("A")) as server:
+        monkeypatch.setenv("OPENAI_BASE_URL", server.url)
+        sender = client(None)
+        assert (sender.url, sender.local, sender.keyless) == (f"{server.url}/", True, True)
+        assert completion(sender.chat("m", PROMPT).body).text == "A"
+    for url in ("", "nowhere", "https://me:pw@host/v1"):
+        monkeypatch.setenv("OPENAI_BASE_URL", url)
+        with pytest.raises(InputError, match="environment variable OPENAI_BASE_URL: expected an address") as caught:
+            Endpoint()
+        assert "pw" not in str(caught.value)
+
+
+def test_no_proxy_stands_before_this_machine(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("NO_PROXY", raising=False)
+    monkeypatch.delenv("no_proxy", raising=False)
+    with serve(says("B")) as proxy, serve(says("A")) as server:
+        for name in ("HTTP_PROXY", "http_proxy", "ALL_PROXY"):
+            monkeypatch.setenv(name, proxy.url)
+        assert completion(client(server.url).chat("m", PROMPT).body).text == "A"
+        assert proxy.bodies == []
+    monkeypatch.setenv("ALL_PROXY", "gopher://me:pw@host")
+    with pytest.raises(InputError, match="environment: expected proxies") as caught:
+        client("https://example.org/v1")
+    assert "pw" not in str(caught.value)
+
+
+def test_only_the_key_that_was_named_is_sent(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OPENAI_CUSTOM_HEADERS", "Authorization: Bearer another-key-that-nobody-named")
+    with serve(says("A")) as server:
+        client(server.url).chat("m", PROMPT)
+        client(server.url).models()
+    assert server.keys == [f"Bearer {KEY}"]
+
+
+@pytest.mark.parametrize("code", [301, 302, 303, 307, 308])
+def test_a_redirect_is_not_followed(code: int) -> None:
+    with serve(says("B")) as elsewhere, serve(raw(b"", code, {"Location": elsewhere.url})) as server:
+        with pytest.raises(ProviderError, match=rf"HTTP {code}: moved to {elsewhere.url}\. Redirects") as caught:
+            client(server.url).chat("m", PROMPT)
+        assert (len(server.bodies), elsewhere.bodies, caught.value.passing) == (1, [], False)
+
+
+@pytest.mark.parametrize("charset", ["hex", "utf-16", "latin-1", "none-such"])
+def test_a_reply_is_utf_8_whatever_its_headers_say(charset: str) -> None:
+    body = json.dumps(answer("caf\u00e9"), ensure_ascii=False).encode()
+    with serve(raw(body, headers={"Content-Type": f"application/json; charset={charset}"})) as server:
+        assert client(server.url).chat("m", PROMPT).body == body.decode()
 
 
 @pytest.mark.parametrize(

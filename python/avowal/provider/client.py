@@ -8,8 +8,9 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from random import SystemRandom
 from typing import TYPE_CHECKING, Any
+from weakref import finalize
 
-from avowal.errors import AvowalError
+from avowal.errors import AvowalError, InputError
 from avowal.provider.endpoint import NO_KEY, Endpoint, is_local
 from avowal.provider.retry import Policy, retry_after, transient
 
@@ -19,6 +20,9 @@ if TYPE_CHECKING:
 SECRET = 16
 """Characters from which a key is taken for a secret and struck out of replies; shorter ones are a local server's
 placeholders, such as ``none`` or ``x``, and stand in any text."""
+
+CONNECT = 30.0
+"""Seconds for a connection: a host that never answers is known long before a model that thinks."""
 
 SHOWN = 300
 """Characters of a provider's own message that an error shows: some answer with whole pages."""
@@ -87,7 +91,7 @@ class Client:
     policy
         Of retries.
     timeout
-        Seconds without a byte after which a try has failed.
+        Seconds without a byte after which a try has failed; a connection has 30 of them at most.
     sleep
         Waits; a test passes its own.
     jitter
@@ -98,7 +102,7 @@ class Client:
     Raises
     ------
     InputError
-        Where the key is missing.
+        Where the key is missing, or the environment's proxies or certificates can't be used.
     """
 
     def __init__(
@@ -111,13 +115,12 @@ class Client:
         jitter: Callable[[], float] | None = None,
         tell: Callable[[str], object] | None = None,
     ) -> None:
-        from openai import OpenAI
-
         self.endpoint = endpoint
         self.policy = policy or Policy()
         self._key = endpoint.key()
-        # The SDK would give up where Retry-After exceeds two minutes, and not say what it tried.
-        self._sdk: OpenAI = OpenAI(api_key=self._key, base_url=endpoint.base_url, max_retries=0, timeout=timeout)
+        self._sdk = _sdk(endpoint, self._key, timeout)
+        # Left to itself, the SDK closes no connections but those of an HTTP client that it made.
+        finalize(self, self._sdk.close)
         self._sleep = sleep
         self._jitter = jitter or SystemRandom().random
         self._tell = tell or (lambda _: None)
@@ -203,7 +206,7 @@ class Client:
             if len(kinds) + 1 >= self.policy.attempts:
                 raise self._error(reply, kinds, f"Given up after {len(kinds) + 1} tries; try again later.")
             if waited + wait > self.policy.patience:
-                limit = f"a wait of {wait:.0f} s would pass the limit of {self.policy.patience:.0f} s for one request"
+                limit = f"a wait of {wait:.10g} s would pass the limit of {self.policy.patience:.0f} s for one request"
                 raise self._error(reply, kinds, f"Given up: {limit}; try again later.")
             kinds.append(reply.kind)
             self._tell(
@@ -240,6 +243,10 @@ class Client:
             if self.keyless:
                 return f"No key was sent, since the environment variable {self.endpoint.key_env} is not set."
             return f"The key came from the environment variable {self.endpoint.key_env}: is it this provider's?"
+        if failure.status is not None and failure.status < 400:
+            return (
+                "Redirects are not followed, since prompts and key go nowhere unnamed: give the address that is meant."
+            )
         if failure.status == 404:
             return f"Does this address offer {what}?"
         if failure.status in (402, 429):
@@ -250,8 +257,42 @@ class Client:
         return text.replace(self._key, "[key]") if len(self._key) >= SECRET else text
 
 
+def _sdk(endpoint: Endpoint, key: str, timeout: float) -> OpenAI:
+    """Make the SDK send what is said and shown, there and nowhere else."""
+    from openai import DefaultHttpxClient, OpenAI, Timeout
+
+    try:
+        return OpenAI(
+            api_key=key,
+            base_url=endpoint.base_url,
+            # The SDK would give up where Retry-After exceeds two minutes, and not say what it tried.
+            max_retries=0,
+            timeout=Timeout(timeout, connect=min(timeout, CONNECT)),
+            # Else one in OPENAI_CUSTOM_HEADERS would take the place of the key that was named.
+            default_headers={"Authorization": f"Bearer {key}"},
+            http_client=DefaultHttpxClient(
+                # A redirect would take the prompts to an address that nobody has seen, or turn them into a GET.
+                follow_redirects=False,
+                # A proxy reaches its own loopback, not ours, and would read key and prompts.
+                trust_env=not endpoint.local,
+                event_hooks={"response": [_as_utf8]},
+            ),
+        )
+    except (ImportError, OSError, ValueError) as error:
+        expected = "proxies and certificates that can be used (HTTPS_PROXY, ALL_PROXY, SSL_CERT_FILE, ...)"
+        raise InputError.at(expected, error, field="environment") from None
+
+
+def _as_utf8(response: Any) -> None:
+    # JSON is UTF-8 (RFC 8259), whatever the headers say; where they name no text encoding, the reply would be lost.
+    response.encoding = "utf-8"
+
+
 def _message(error: Any) -> str:
-    """Return what the provider said, cut to a readable length."""
+    """Return what the provider said, cut to a readable length, without what would steer the terminal."""
     said = error.body.get("message") if isinstance(error.body, dict) else None
-    text = " ".join((said if isinstance(said, str) and said.strip() else str(error.message)).split())
+    text = said if isinstance(said, str) and said.strip() else str(error.message)
+    if "location" in error.response.headers:
+        text = f"moved to {error.response.headers['location']}"
+    text = "".join(letter if letter.isprintable() else "\ufffd" for letter in " ".join(text.split()))
     return text if len(text) <= SHOWN else text[: SHOWN - 3] + "..."

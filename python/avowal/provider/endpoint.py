@@ -12,6 +12,9 @@ from avowal.errors import InputError
 KEY_ENV = "OPENAI_API_KEY"
 """The variable that every client of this shape reads unless told otherwise."""
 
+URL_ENV = "OPENAI_BASE_URL"
+"""The variable that such clients read the address from where none is given."""
+
 NO_KEY = "none"
 """What is sent to a local server without a key: the SDK insists on one, such servers ignore it."""
 
@@ -23,14 +26,16 @@ class Endpoint:
     Attributes
     ----------
     base_url
-        The address up to ``/v1``; the SDK's own default (``OPENAI_BASE_URL``, or the vendor's address) if None.
+        The address up to ``/v1``. If None, what ``OPENAI_BASE_URL`` holds now; where that is not set it stays None:
+        the SDK's default address.
     key_env
         The name of the environment variable that holds the key.
 
     Raises
     ------
     InputError
-        For an address that is not ``http://`` or ``https://`` with a host, or one that carries a password.
+        For an address that is not ``http://`` or ``https://`` with a host, or one that carries a password; wherever it
+        comes from.
 
     Examples
     --------
@@ -42,18 +47,12 @@ class Endpoint:
     key_env: str = KEY_ENV
 
     def __post_init__(self) -> None:
-        if self.base_url is None:
-            return
-        try:
-            parts = urlsplit(self.base_url)
-            good = parts.scheme in ("http", "https") and bool(parts.hostname)
-        except ValueError:
-            good = False
-        if not good:
-            raise InputError.at("an address such as http://127.0.0.1:8080/v1", repr(self.base_url), field="base_url")
-        if parts.username or parts.password or parts.query:
-            # The address is shown and logged; what it carries must not be.
-            raise InputError.at("an address alone", "a user, a password or a query in it", field="base_url")
+        if self.base_url is not None:
+            _check(self.base_url, "base_url")
+        elif URL_ENV in os.environ:
+            # The SDK would read it too, but neither check what it carries nor know that it is local.
+            _check(os.environ[URL_ENV], f"environment variable {URL_ENV}")
+            object.__setattr__(self, "base_url", os.environ[URL_ENV])
 
     @property
     def local(self) -> bool:
@@ -84,6 +83,22 @@ class Endpoint:
                 "a key of printable ASCII characters", "others", field=f"environment variable {self.key_env}"
             )
         return found
+
+
+def _check(url: str, field: str) -> None:
+    """Refuse an address that the SDK can't use, or that carries what must not be shown."""
+    try:
+        parts = urlsplit(url)
+        # Port and host are looked at only when they are asked for; the SDK would, after the request is in the log.
+        good = parts.scheme in ("http", "https") and bool((parts.hostname or "").encode("idna")) and parts.port != 0
+    except ValueError:
+        good = False
+    if good and (parts.username or parts.password or parts.query or parts.fragment):
+        # The address is shown and logged; what it carries must not be.
+        raise InputError.at("an address alone", "a user, a password, a query or a fragment in it", field=field)
+    if not (good and url.isascii() and url.isprintable() and " " not in url):
+        shown = "another" if "@" in url or "?" in url else repr(url)
+        raise InputError.at("an address such as http://127.0.0.1:8080/v1", shown, field=field)
 
 
 def is_local(url: str) -> bool:
