@@ -6,6 +6,7 @@ import json
 import sys
 from decimal import Decimal
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import jsonschema
@@ -15,7 +16,7 @@ from endpoint import Handler, Step, asked, context, contexts, drop, error, raw, 
 from hypothesis import given
 from hypothesis import strategies as st
 
-from avowal import InputError
+from avowal import AvowalError, InputError
 from avowal.contexts import builtin, load
 from avowal.draft import Draft, Task, draft, plan
 from avowal.draft.log import UNANSWERED, Asked, read
@@ -82,6 +83,11 @@ GOOD = context(1)
 TWIN = {**context(2), "question": GOOD["question"], "name": GOOD["name"] + "s"}
 CASES: dict[str, tuple[Step, int, dict[str, int]]] = {
     "prose around": (says(f"Sure! Here {{you}} are:\n```json\n{listed(GOOD, context(2))}\n```\nEnjoy."), 2, {}),
+    "a list in a fence": (says(f"[1] Here:\n```json\n{json.dumps([GOOD, context(2)])}\n```"), 2, {}),
+    "a cut list in a fence": (says(f"```json\n{json.dumps([GOOD, context(2)])[:-30]}\n```"), 0, {"invalid JSON": 2}),
+    "braces without end": (says('{"' * 300_000), 0, {"invalid JSON": 2}),
+    "what steers a terminal": (says(listed(GOOD, {**context(2), "question": "Which \x1b[2J?"})), 1, {"format": 1}),
+    "an agent in disguise": (says(listed(GOOD, {**context(2), "agent": "Agent\u200b 1"})), 1, {"format": 1}),
     "a bare list": (says(json.dumps([GOOD, context(2)])), 2, {}),
     "prose alone": (says("I would rather talk about {this}."), 0, {"invalid JSON": 2}),
     "other JSON": (says('{"answer": 42}'), 0, {"no contexts": 2}),
@@ -117,10 +123,46 @@ def test_every_reply_is_counted(case: str, file: Path) -> None:
     assert sums(found) == (2, valid, invalid, {})
     assert found.missing == 2 - valid
     assert all(each.problems and each.place.startswith("request 1") for each in found.rejected)
-    assert found.extracted == (case == "prose around")
+    assert found.extracted == (case in {"prose around", "a list in a fence"})
     assert file.exists() == (valid > 0)
     if valid:
         assert [each.field for each in load(file)] == ["space travel"] * valid
+
+
+@pytest.mark.parametrize("depth", [20, *range(900, 1000)])
+def test_no_depth_breaks_the_sieve(depth: int) -> None:
+    deep = json.dumps({**context(1), "question": "deep"}).replace('"deep"', "[" * depth + "]" * depth)
+    sieve = Sieve(SPACE, {})
+    sieve.take(Asked(1, 1, json.dumps({"choices": [{"message": {"content": f'{{"contexts": [{deep}]}}'}}]})))
+    assert (sieve.account.planned, sieve.account.lost) == (1, 1)
+
+
+def test_a_full_disk_loses_no_reply(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with serve(contexts(0), contexts(9)) as server:
+        with monkeypatch.context() as patch:
+            patch.setattr("avowal.draft.log.disk_usage", lambda _: SimpleNamespace(free=100))
+            with pytest.raises(InputError, match="MB free on the disk, so that no reply is lost, found less"):
+                run(server, 2, file)
+        assert (server.bodies, log_of(file)) == ([], [])
+        # Where no file of that name can be written, the replies are still in the log.
+        beside = file.with_name(f"{file.name}.part")
+        beside.mkdir()
+        with pytest.raises(AvowalError, match=r"could not be written .* all replies are in .*replies\.jsonl"):
+            run(server, 2, file)
+        beside.rmdir()
+        assert run(server, 2, file).missing == 0
+    assert len(server.bodies) == 1
+
+
+def test_a_number_is_given_once_even_after_lines_were_taken_out(file: Path) -> None:
+    with serve(says("no"), contexts(0), contexts(9)) as server:
+        for _ in range(2):
+            run(server, 2, file)
+        log = file.with_name(f"{file.name}.replies.jsonl")
+        log.write_text("".join(log.read_text().splitlines(keepends=True)[2:]))
+        found = run(server, 4, file)
+    assert sums(found) == (4, 4, {}, {})
+    assert [each["id"] for each in log_of(file) if each["type"] == "request"] == [2, 3]
 
 
 def test_contexts_beyond_those_asked_for_are_kept_for_later(file: Path) -> None:

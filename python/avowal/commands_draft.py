@@ -139,7 +139,7 @@ def _file(field: str) -> Path:
 def _only_model(client: Client) -> str:
     offered = client.models()
     if len(offered) != 1:
-        shown = ", ".join(offered[:8]) + (", ..." if len(offered) > 8 else "")
+        shown = _printable(", ".join(offered[:8])) + (", ..." if len(offered) > 8 else "")
         raise InputError.at(f"one of the models of {client.url} ({shown or 'it lists none'})", "none", field="--model")
     return offered[0]
 
@@ -150,7 +150,7 @@ def _intention(planned: Plan, client: Client) -> str:
     key = f"no key ({client.endpoint.key_env} is not set)" if client.keyless else f"key from {client.endpoint.key_env}"
     return (
         f"{requests} {'request' if requests == 1 else 'requests'} for {contexts} of {planned.draft.wanted} contexts to "
-        f"{client.url}, model {planned.model}, {key}:\n"
+        f"{client.url}, model {_printable(planned.model)}, {key}:\n"
         f"about {planned.input_tokens} prompt tokens and {planned.output_tokens} reply tokens, {price}."
     )
 
@@ -183,7 +183,7 @@ def _tell(found: Draft, *, as_json: bool) -> None:
 
 
 def _printable(text: str) -> str:
-    """Show a model's words without what would steer the terminal."""
+    """Show a model's or a provider's words without what would steer the terminal."""
     return "".join(letter if letter.isprintable() else "\ufffd" for letter in text)
 
 

@@ -10,11 +10,15 @@ from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
+from shutil import disk_usage
 from typing import Any
 
 from avowal.draft.prompts import Task
 from avowal.errors import AvowalError, InputError
 from avowal.provider import ProviderError, Reply
+
+ROOM = 10_000_000
+"""Bytes to be free before a request is sent: far more than a reply takes."""
 
 UNANSWERED = "no reply recorded"
 """The failure of a request that was in flight when its process ended; it may have been paid for."""
@@ -111,7 +115,10 @@ class Log:
         self._last = last
 
     def request(self, task: Task, count: int, model: str, url: str, messages: list[dict[str, str]]) -> int:
-        """Record a request that is about to be sent, and return its number."""
+        """Record a request that is about to be sent, and return its number; refuse where its reply may find no room."""
+        if disk_usage(self._path.parent).free < ROOM:
+            wanted = f"{ROOM // 1_000_000} MB free on the disk, so that no reply is lost"
+            raise InputError.at(wanted, "less; nothing more was sent", file=self._path)
         self._last += 1
         what = {"id": self._last, "asked": count, **asdict(task), "model": model, "url": url, "messages": messages}
         self._append("request", what)
@@ -164,7 +171,7 @@ def writing(path: Path, task: Task) -> Iterator[Log]:
     try:
         _lock(descriptor, path)
         torn = _cut_torn(path, descriptor)
-        log = Log(path, descriptor, len(read(path, task)))
+        log = Log(path, descriptor, max((each.number for each in read(path, task)), default=0))
         if torn:
             log._append("torn", {"text": torn})
         yield log

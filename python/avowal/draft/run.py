@@ -18,7 +18,7 @@ from avowal.contexts import Context, builtin, builtin_documents, parse, read_ent
 from avowal.draft.log import Log, read, writing
 from avowal.draft.prompts import Task, messages, response_format
 from avowal.draft.sift import Rejected, Sieve
-from avowal.errors import InputError
+from avowal.errors import AvowalError, InputError
 from avowal.json_values import read_text
 from avowal.prices import Prices
 from avowal.provider import Client, ProviderError, Reply
@@ -289,11 +289,15 @@ class _Work:
             return
         text = json.dumps({"contexts": entries}, indent=2, ensure_ascii=False) + "\n"
         beside = self.file.with_name(f"{self.file.name}.part")
-        with beside.open("w", encoding="utf-8", newline="\n") as stream:
-            stream.write(text)
-            stream.flush()
-            os.fsync(stream.fileno())
-        beside.replace(self.file)
+        try:
+            with beside.open("w", encoding="utf-8", newline="\n") as stream:
+                stream.write(text)
+                stream.flush()
+                os.fsync(stream.fileno())
+            beside.replace(self.file)
+        except OSError as error:
+            why = f"{self.file} could not be written ({error.strerror}); nothing more was sent"
+            raise AvowalError(f"{why}, and all replies are in {self.log}") from None
 
 
 def _log_of(file: Path) -> Path:

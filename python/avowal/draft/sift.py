@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import re
+import unicodedata
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
@@ -17,6 +19,14 @@ from avowal.draft.prompts import Task
 from avowal.errors import InputError
 from avowal.json_values import describe, parse_document
 from avowal.provider import Completion, completion
+
+OPENINGS = 100
+"""Places at which a list of contexts is looked for in other text; without an end, 10 MB of braces take an hour."""
+
+_OPENING = re.compile(r'\{\s*"contexts"|\[\s*\{')
+
+DEEPEST = 16
+"""Lists and objects within each other in a context; it needs three, and Python's JSON ends in the hundreds."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,6 +130,12 @@ class Sieve:
         for place, entry in entries.items():
             if not isinstance(entry, dict):
                 self._reject(place, None, [("format", f"expected an object, found {describe(entry)}")])
+            elif _depth(entry, DEEPEST) > DEEPEST:
+                self._reject(
+                    place,
+                    entry,
+                    [("format", f"entry: expected {DEEPEST} lists and objects within each other at most, found more")],
+                )
             elif faults := _faults(entry, self.task):
                 self._reject(place, entry, [*faults, *self._problems({place: entry}).get(place, [])])
             else:
@@ -166,11 +182,29 @@ def _faults(entry: dict[str, Any], task: Task) -> list[tuple[str, str]]:
     if isinstance(attributes, list) and len(attributes) != task.attributes:
         fault = f"attributes: expected {task.attributes}, as asked for, found {len(attributes)}"
         faults.append(("format", fault))
-    try:
-        json.dumps(entry, ensure_ascii=False).encode("utf-8")
-    except UnicodeEncodeError:
-        faults.append(("format", "entry: expected characters that UTF-8 can hold, found others"))
+    hidden = {letter for letter in _letters(entry) if unicodedata.category(letter).startswith("C")}
+    if hidden:
+        # They steer terminals, hide in names so that two look alike, or can't be written as UTF-8.
+        fault = f"entry: expected characters that can be seen, found {', '.join(map(ascii, sorted(hidden)))}"
+        faults.append(("format", fault))
     return faults
+
+
+def _letters(value: Any) -> set[str]:
+    """Return the characters of all texts and keys in a JSON value."""
+    if isinstance(value, dict):
+        value = [*value, *value.values()]
+    return (
+        set().union(*map(_letters, value)) if isinstance(value, list) else set(value if isinstance(value, str) else "")
+    )
+
+
+def _depth(value: Any, limit: int) -> int:
+    """Count the lists and objects within each other in a JSON value, to one more than the limit at most."""
+    if not isinstance(value, (list, dict)):
+        return 0
+    inner = value.values() if isinstance(value, dict) else value
+    return 1 + max((_depth(each, limit - 1) for each in inner), default=0) if limit >= 0 else 1
 
 
 def _entries(reply: Completion) -> tuple[list[Any], bool]:
@@ -180,9 +214,12 @@ def _entries(reply: Completion) -> tuple[list[Any], bool]:
     try:
         return _listed(parse_document(reply.text, "reply")), False
     except InputError:
-        for part in _objects(reply.text):
+        for part in _lists(reply.text):
             with suppress(InputError, _NoEntriesError):
-                return _listed(parse_document(part, "reply")), True
+                found = _listed(parse_document(part, "reply"))
+                # A list without an object around it can be any list, such as one of attributes.
+                if part.startswith("{") or all(isinstance(each, dict) and "attributes" in each for each in found):
+                    return found, True
     raise _NoEntriesError("invalid JSON")
 
 
@@ -193,18 +230,18 @@ def _listed(document: Any) -> list[Any]:
     return found
 
 
-def _objects(text: str) -> Iterator[str]:
-    """Yield the JSON values that stand in a text, outermost ones only."""
+def _lists(text: str) -> Iterator[str]:
+    """Yield the JSON values in a text that may list contexts, outermost ones only."""
     decoder = json.JSONDecoder()
     start = 0
-    while (start := text.find("{", start)) >= 0:
-        try:
-            _, end = decoder.raw_decode(text, start)
-        except (ValueError, RecursionError):
-            start += 1
-            continue
-        yield text[start:end]
-        start = end
+    for _ in range(OPENINGS):
+        found = _OPENING.search(text, start)
+        if found is None:
+            return
+        start = found.start() + 1
+        with suppress(ValueError, RecursionError):
+            _, start = decoder.raw_decode(text, found.start())
+            yield text[found.start() : start]
 
 
 def _shortened(text: str) -> str:
