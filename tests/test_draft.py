@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 from decimal import Decimal
 from pathlib import Path
@@ -152,6 +153,26 @@ def test_a_full_disk_loses_no_reply(file: Path, monkeypatch: pytest.MonkeyPatch)
         beside.rmdir()
         assert run(server, 2, file).missing == 0
     assert len(server.bodies) == 1
+
+
+def test_only_the_first_of_two_that_clash_with_it_goes(file: Path) -> None:
+    """The second has the first one's name; the third clashes with the second alone, and is good once that is gone."""
+    second, third = {**context(2), "name": GOOD["name"]}, {**context(3), "agent": "Agent 2"}
+    with serve(says(listed(GOOD, second, third))) as server:
+        found = run(server, 3, file)
+    assert sums(found) == (3, 2, {"name": 1}, {})
+    assert [each.name for each in found.contexts] == ["thing1", "thing3"]
+
+
+def test_every_record_is_written_whole_and_flushed(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    write, flushed = os.write, []
+    monkeypatch.setattr(os, "write", lambda descriptor, data: write(descriptor, data[:100]))
+    monkeypatch.setattr(os, "fsync", flushed.append)
+    with serve(contexts(0)) as server:
+        run(server, 2, file)
+    assert [each["type"] for each in log_of(file)] == ["request", "reply"]
+    # The request, the reply and the contexts.
+    assert len(flushed) == 3
 
 
 def test_a_number_is_given_once_even_after_lines_were_taken_out(file: Path) -> None:

@@ -111,6 +111,14 @@ def test_a_wait_beyond_all_patience_is_not_begun() -> None:
     assert len(endpoint.bodies) == 1
 
 
+def test_patience_is_for_all_waits_together() -> None:
+    waits: list[float] = []
+    slow = error(429, headers={"Retry-After": "1500"})
+    with serve(slow) as server, pytest.raises(ProviderError, match="the limit of 3600 s"):
+        client(server.url, waits).chat("m", PROMPT)
+    assert waits == [1500.5, 1500.5]
+
+
 @pytest.mark.parametrize(
     ("fault", "advice"),
     [
