@@ -302,7 +302,7 @@ def _newton(state: State, blocks: list[_Block], observed: Sequence[Observed], ef
 def _aim(observed: Observed, figure: str) -> float:
     """Return what the simulation is to meet: a figure as observed, correlations with replies cut to the scale."""
     name, _, last = figure.rpartition(".")
-    return observed.cut_r[name] if last == "r" else observed.figures[figure]
+    return observed.cut_r[name] if last == "r" and name in SETS else observed.figures[figure]
 
 
 _NUDGE, _LONGEST, _RIDGE, _DAMPING = 0.1, 0.5, 1.0, 0.9
