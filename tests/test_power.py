@@ -197,6 +197,7 @@ def test_gaps_are_filled_where_chunks_come_in_any_order(tmp_path):
     with pytest.raises(RuntimeError, match="gone"):
         runs.run(chunks, store, backwards, lambda count: None)
     assert [(c.first, c.count) for c in missing(cell, 350, 1, 0.95, store)] == [(0, 100), (100, 100)]
+    store.release()
     same(carry_out(sweep, out=tmp_path), carry_out(sweep))
 
 

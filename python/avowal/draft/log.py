@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, replace
@@ -15,6 +14,7 @@ from typing import Any
 
 from avowal.draft.prompts import Task
 from avowal.errors import AvowalError, InputError
+from avowal.locks import hold
 from avowal.provider import ProviderError, Reply
 
 ROOM = 10_000_000
@@ -169,7 +169,7 @@ def writing(path: Path, task: Task) -> Iterator[Log]:
     except OSError as error:
         raise InputError.at("a file that can be written", error.strerror or error, file=path) from None
     try:
-        _lock(descriptor, path)
+        hold(descriptor, path, "a draft that no other process works on")
         torn = _cut_torn(path, descriptor)
         log = Log(path, descriptor, max((each.number for each in read(path, task)), default=0))
         if torn:
@@ -177,17 +177,6 @@ def writing(path: Path, task: Task) -> Iterator[Log]:
         yield log
     finally:
         os.close(descriptor)
-
-
-def _lock(descriptor: int, path: Path) -> None:
-    """Take the file's lock, which ends with the process; Windows has none that leaves the file readable."""
-    if sys.platform != "win32":
-        import fcntl
-
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            raise InputError.at("a draft that no other process works on", "one that does", file=path) from None
 
 
 def _cut_torn(path: Path, descriptor: int) -> str:

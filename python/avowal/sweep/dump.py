@@ -17,7 +17,7 @@ from avowal.sweep.estimands import COLUMNS
 from avowal.sweep.grid import Cell
 from avowal.sweep.pairs import designs
 from avowal.sweep.power import Sweep
-from avowal.sweep.store import Folder
+from avowal.sweep.store import PLAN, Folder
 
 __all__ = ["dump"]
 
@@ -57,7 +57,7 @@ def dump(
         raise InputError.at("a new or empty folder", "other files", file=place)
     seed, given = cell.seed(sweep.seed), designs(cell.settings, cell.pairs)
     row = simulate(cell.settings, 1, seed=seed, first=replicate, level=sweep.level, designs=given).figures[0, 0]
-    if kept is not None and Path(kept).is_dir():
+    if kept is not None and (Path(kept) / PLAN).is_file():
         _compare(row, Folder(Path(kept)), cell.key(sweep.seed, sweep.level), replicate)
     study = keep(cell.settings, seed=seed, replicate=replicate, designs=given)
     figures = {name: None if math.isnan(value) else float(value) for name, value in zip(FIGURES, row, strict=True)}

@@ -11,7 +11,7 @@ import polars as pl
 
 from avowal import __version__
 from avowal.checks import as_u64
-from avowal.errors import InputError
+from avowal.errors import AvowalError, InputError
 from avowal.quantities import Settings
 from avowal.sweep.estimands import DEFAULT_CLAIMS, Claim, Interval, claim
 from avowal.sweep.grid import Cell, Design, Value, cells
@@ -275,9 +275,25 @@ def carry_out(
     """
     # Before the first replicate: a model without a price is no news for the end of an hour.
     bills = [sweep.pricing.bill(cell) for cell in sweep.cells]
-    store = Store() if out is None else Folder(Path(out))
-    if isinstance(store, Folder):
-        store.write_plan(sweep.plan())
+    if out is None:
+        return _carried_out(sweep, bills, Store(), executor, progress)
+    store = Folder(Path(out))
+    store.write_plan(sweep.plan())
+    try:
+        found = _carried_out(sweep, bills, store, executor, progress)
+        store.write_table(found.table)
+    finally:
+        store.release()
+    return found
+
+
+def _carried_out(
+    sweep: Sweep,
+    bills: Sequence[Bill],
+    store: Store,
+    executor: Executor | None,
+    progress: Callable[[int, int], None] | None,
+) -> Power:
     every = {cell.key(sweep.seed, sweep.level): cell for cell in sweep.cells}
     lacking = [
         chunk for cell in every.values() for chunk in missing(cell, sweep.replicates, sweep.seed, sweep.level, store)
@@ -293,16 +309,16 @@ def carry_out(
 
     advance(0)
     run(lacking, store, executor or here(), advance)
-    found = Power(sweep, _table(sweep, bills, store))
-    if isinstance(store, Folder):
-        store.write_table(found.table)
-    return found
+    return Power(sweep, _table(sweep, bills, store))
 
 
 def _table(sweep: Sweep, bills: Sequence[Bill], store: Store) -> pl.DataFrame:
     rows = []
     for cell, bill in zip(sweep.cells, bills, strict=True):
         held = store.load(cell.key(sweep.seed, sweep.level))
+        there = int((held[0] < sweep.replicates).sum())
+        if there != sweep.replicates:
+            raise AvowalError(f"{there} of {sweep.replicates} replicates of cell {cell.number} are there")
         price = None if bill.price is None else float(bill.price)
         for summary in summarise(held, sweep.claims, sweep.interval, sweep.replicates):
             share = summary["power"]

@@ -21,7 +21,7 @@ __all__ = ["CHUNK", "Chunk", "Executor", "here", "missing", "run", "simulate_chu
 Floats = NDArray[np.float64]
 
 CHUNK = 100
-"""Replicates that are simulated in one go: what an interruption can lose of a cell."""
+"""Replicates that are simulated in one go: what Ctrl-C can lose of a cell."""
 
 WRITE_EVERY = 30.0
 """Seconds after which the replicates of an unfinished cell are written."""
@@ -151,7 +151,9 @@ def run(chunks: Sequence[Chunk], store: Store, executor: Executor, progress: Cal
             left[chunk.key] -= 1
             late = time.monotonic() - written > WRITE_EVERY
             for key in [*held] if late else [chunk.key] if left[chunk.key] == 0 else []:
-                _keep(store, key, held.pop(key))
+                # Forgotten after it is written: what interrupts the writing leaves it for the last one.
+                _keep(store, key, held[key])
+                del held[key]
                 written = time.monotonic()
             progress(chunk.count)
     finally:

@@ -1,0 +1,36 @@
+"""Locks: one process at a time on what only one may change; a lock ends with its process, however that ends."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+from avowal.errors import InputError
+
+__all__ = ["hold"]
+
+
+def hold(descriptor: int, path: Path, expected: str) -> None:
+    """Take a file's lock until the descriptor is closed; Windows has none that leaves the file readable.
+
+    Parameters
+    ----------
+    descriptor
+        Of the open file.
+    path
+        The file, for the error.
+    expected
+        What an error says was expected, such as "a draft that no other process works on".
+
+    Raises
+    ------
+    InputError
+        Where another process holds it.
+    """
+    if sys.platform != "win32":
+        import fcntl
+
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            raise InputError.at(expected, "one that does", file=path) from None
