@@ -55,6 +55,13 @@ def test_rounding_habit_and_invalid_replies_are_counted(made):
     assert found.weight_trained.invalid == found.weight_trained.invalid_clustering == 0
 
 
+def test_one_round_moves_every_kind_of_figure_nearer(made):
+    said = []
+    calibrate([made], effort=Effort(replicates=10, rounds=2, seed=5), progress=said.append)
+    first, second = (float(line.split("distance ")[1].split()[0]) for line in (said[0], said[-1]))
+    assert second < first
+
+
 @pytest.mark.slow
 def test_settings_that_made_the_figures_are_found_again(made):
     found = calibrate([made], effort=Effort(replicates=100, rounds=6, seed=5))["made"]

@@ -74,6 +74,7 @@ def test_ranges_are_decimal_and_hold_their_end(first, step, count):
         ({"agents": [5, 5]}, "that differ"),
         ({"agents": []}, "one value or several"),
         ({"agents": "many"}, "a number"),
+        ({"agents": 10**400}, "a number of ordinary size"),
         ({"agents": True}, "a number"),
         ({"agents": 5, "trained_agents": 6}, "trained_agents set once, found by agents and by trained_agents"),
         ({"agents": 2.5}, "trained_agents: expected a whole number"),
@@ -91,11 +92,39 @@ def test_designs_that_are_none_are_told(design, told):
 
 
 @pytest.mark.parametrize(
-    "word", ["agents", "=5", "agents=", "agents=5,,6", "agents=5:6", "agents=6:5:1", "agents=1:2:0", "agents=nan"]
+    "word",
+    [
+        "agents",
+        "=5",
+        "agents=",
+        "agents=5,,6",
+        "agents=5:6",
+        "agents=6:5:1",
+        "agents=1:2:0",
+        "agents=nan",
+        "lapse=0:1e999999:1e-999999",
+        "lapse=1e400",
+    ],
 )
 def test_words_that_are_no_design_are_told(word):
     with pytest.raises(InputError):
         parse([word])
+
+
+def test_counts_written_with_a_point_are_counts(tmp_path):
+    path = tmp_path / "mine.json"
+    path.write_text('{"model": "gpt-4o", "settings": {"trained_agents": 6.0, "native_agents": 5.0, "replies": 3.0}}')
+    (cell,) = cells({"model": str(path)}, "gpt-4o")
+    assert [type(getattr(cell.settings, name)) for name in ("trained_agents", "native_agents", "replies")] == [int] * 3
+
+
+def test_a_profile_has_its_models_name_too():
+    assert cells({"model": "gpt-4o-2024-08-06"}, Settings())[0].settings == cells({}, "gpt-4o")[0].settings
+
+
+def test_errors_name_the_parameter_as_it_was_written():
+    with pytest.raises(InputError, match=r"agents, which is trained_agents: expected a whole number .* found 10\.5"):
+        cells({"agents": 10.5}, "gpt-4o")
 
 
 def test_a_name_comes_once():

@@ -63,9 +63,19 @@ def test_a_cell_is_the_simulation_of_its_settings():
         assert gain["power"] == np.mean(every["gain_native.cluster_high"] < 0.3)
         assert accuracy["power"] == np.mean(every["weight_trained.cluster_low"] > 0)
         assert learned["power"] == np.mean(every["learned_target.cluster_low"] > 0.5)
-        truth = every["weight_trained.true_r"]
-        assert accuracy["bias"] == pytest.approx(np.nanmean(every["weight_trained.r"] - truth), abs=1e-12)
-        width = every["weight_trained.cluster_high"] - every["weight_trained.cluster_low"]
+        r, truth = every["weight_trained.r"], every["weight_trained.true_r"]
+        low, high = every["weight_trained.cluster_low"], every["weight_trained.cluster_high"]
+        off, width = r - truth, high - low
+        exact = {
+            "mean": r.mean(),
+            "sd": r.std(ddof=1),
+            "truth": truth.mean(),
+            "bias": off.mean(),
+            "bias_error": off.std(ddof=1) / np.sqrt(130),
+            "coverage": ((low <= r.mean()) & (r.mean() <= high))[~np.isnan(width)].mean(),
+        }
+        assert {name: accuracy[name] for name in exact} == pytest.approx(exact, abs=1e-12)
+        assert accuracy["power_per_dollar"] == pytest.approx(accuracy["power"] / accuracy["price"])
         assert accuracy["width"] == pytest.approx(np.nanmean(width), abs=1e-12)
         assert accuracy["undefined"] == np.isnan(width).sum()
         most = max(
@@ -320,7 +330,22 @@ def test_the_cheapest_design_is_that_of_every_test():
     found = avowal.power({"agents": [8, 30, 60], "reports": [4, 8]}, tests=["accuracy", "gain"], replicates=80)
     rows = found.table.group_by("cell").agg(pl.col("power").min(), pl.col("price").first()).sort("price").to_dicts()
     assert found.cheapest(0.8) == next(row["cell"] for row in rows if row["power"] >= 0.8)
-    assert found.cheapest(1.01) is None
+    with pytest.raises(InputError, match="power"):
+        found.cheapest(90)
+
+
+def test_the_cheapest_design_holds_whatever_the_study_meets():
+    axes = {"weight_trained.fidelity": [0.4, 0.7], "agents": [15, 60]}
+    found = avowal.power(axes, tests=["accuracy>0.2"], replicates=100)
+    least = found.table.group_by("agents").agg(pl.col("power").min())
+    assert (
+        least.filter(pl.col("agents") == 15)["power"].item()
+        < 0.7
+        < least.filter(pl.col("agents") == 60)["power"].item()
+    )
+    best = found.table.filter(cell=found.cheapest(0.7))
+    assert best.select("agents", "weight_trained.fidelity").row(0) == (60, 0.4)
+    assert found.cheapest(1.0) is None
 
 
 @pytest.mark.parametrize(
@@ -328,7 +353,7 @@ def test_the_cheapest_design_is_that_of_every_test():
     [
         ({"tests": []}, "one test"),
         ({"tests": ["gain", "gain.instilled>0"]}, "that differ"),
-        ({"replicates": 0}, "1 or more"),
+        ({"replicates": 0}, "1 to 10,000,000"),
         ({"level": 1.0}, "level"),
         ({"interval": "bayes"}, "contexts or regression"),
         ({"seed": -1}, "seed"),
@@ -347,6 +372,109 @@ def test_the_store_keeps_one_of_equal_replicates():
     numbers, held = store.load("k")
     assert numbers.tolist() == [0, 1, 3, 5]
     assert np.array_equal(held, rows[[0, 1, 2, 0]])
+
+
+def test_claims_that_differ_are_told_apart_to_the_last_digit():
+    found = avowal.power(GRID, tests=["accuracy>0.1234567", "accuracy>0.1234568"], replicates=3)
+    assert found.table["test"].unique().len() == 2
+    assert [str(each) for each in found.sweep.claims] == [
+        "accuracy.weight_trained > 0.1234567",
+        "accuracy.weight_trained > 0.1234568",
+    ]
+
+
+def test_another_plan_leaves_no_table_or_chart_of_the_old_one(tmp_path):
+    avowal.power(GRID, replicates=5, out=tmp_path)
+    (tmp_path / "price.svg").write_text("old")
+    avowal.power(GRID, replicates=5, out=tmp_path)
+    assert (tmp_path / "price.svg").exists()
+
+    def failing(chunks):
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        avowal.power({**GRID, "agents": [11, 12]}, replicates=5, out=tmp_path, executor=failing)
+    assert {path.name for path in tmp_path.iterdir()} == {"cells", "sweep.json", "sweep.lock"}
+    assert len(frames(tmp_path)) == 2
+
+
+def test_a_cell_that_was_changed_is_refused(tmp_path):
+    avowal.power(GRID, replicates=5, out=tmp_path)
+    path = next(tmp_path.glob("cells/*.parquet"))
+    held = pl.read_parquet(path)
+    changed = held.with_columns(pl.col("weight_trained.r") + 1e-9)
+    changed.write_parquet(path, metadata=pl.read_parquet_metadata(path) | {})
+    with pytest.raises(InputError, match="as they were written"):
+        avowal.power(GRID, replicates=5, out=tmp_path)
+
+
+def test_what_a_killed_run_left_is_cleared_away(tmp_path):
+    (tmp_path / "cells").mkdir()
+    (tmp_path / "cells" / "abc.99.part").write_text("half")
+    same(avowal.power(GRID, replicates=5, out=tmp_path), avowal.power(GRID, replicates=5))
+    assert not list(tmp_path.rglob("*.part"))
+
+
+def test_an_interrupted_write_loses_nothing(tmp_path, monkeypatch):
+    written = Folder._write
+    calls = []
+
+    def once(self, key, numbers, figures):
+        calls.append(key)
+        if len(calls) == 2:
+            raise KeyboardInterrupt
+        written(self, key, numbers, figures)
+
+    monkeypatch.setattr(Folder, "_write", once)
+    with pytest.raises(KeyboardInterrupt):
+        avowal.power(GRID, replicates=5, out=tmp_path)
+    assert sorted(len(frame) for frame in frames(tmp_path).values()) == [5, 5]
+
+
+WRITER = """
+import resource, sys
+from avowal.cli import main
+resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, 20_000))
+sys.argv = ["avowal", "power", "agents=6", "reports=2", "--replicates", "50", "--out", "s", "--no-charts"]
+main()
+"""
+
+
+@pytest.mark.skipif(os.name == "nt", reason="there are no limits on the size of files there")
+def test_a_file_that_cannot_be_written_is_told_without_a_traceback(tmp_path):
+    found = subprocess.run([sys.executable, "-c", WRITER], cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert found.returncode == 2
+    assert found.stderr.startswith("avowal: s/cells/")
+    assert "expected a file that can be written" in found.stderr
+    assert "Traceback" not in found.stderr
+    assert not list(tmp_path.rglob("*.part"))
+
+
+@pytest.mark.skipif(os.name == "nt", reason="files can't be locked and read there")
+def test_one_folder_has_one_run(tmp_path):
+    store = Folder(tmp_path)
+    store.claim()
+    command = [sys.executable, "-c", "from avowal.cli import main; main()", "power", "agents=6", "--replicates", "5"]
+    found = subprocess.run([*command, "--out", tmp_path], capture_output=True, text=True, check=False)
+    assert (found.returncode, found.stdout) == (2, "")
+    assert "no other run works on" in found.stderr
+    store.release()
+    assert subprocess.run([*command, "--out", tmp_path], capture_output=True, check=False).returncode == 0
+
+
+@pytest.mark.skipif(os.name == "nt", reason="SIGINT can't be sent to one process there")
+@pytest.mark.parametrize(("sent", "code"), [(signal.SIGTERM, 143)])
+def test_an_unfinished_cell_is_kept_when_the_run_is_ended(tmp_path, sent, code):
+    command = [sys.executable, "-c", "from avowal.cli import main; main()", "power", "agents=100", "--out", "s"]
+    process = subprocess.Popen([*command, "--replicates", "100000"], cwd=tmp_path, stderr=subprocess.DEVNULL)
+    deadline = time.monotonic() + 60
+    while not (tmp_path / "s" / "sweep.json").exists() and time.monotonic() < deadline:
+        time.sleep(0.05)
+    time.sleep(3)
+    process.send_signal(sent)
+    assert process.wait(timeout=60) == code
+    (frame,) = frames(tmp_path / "s").values()
+    assert len(frame) >= 100
 
 
 @pytest.mark.skipif(os.name == "nt", reason="SIGINT can't be sent to one process there")

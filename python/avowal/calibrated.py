@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cache
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
@@ -39,7 +40,8 @@ def calibrated(model: Settings | str | Path) -> Calibrated:
     Parameters
     ----------
     model
-        One of :data:`PROFILES`, a file that ``python -m avowal.calibrate`` wrote, or settings, taken as they are.
+        One of :data:`PROFILES` or the full name of its model, a file that ``python -m avowal.calibrate`` wrote, or
+        settings, which are taken as they are.
 
     Returns
     -------
@@ -52,13 +54,25 @@ def calibrated(model: Settings | str | Path) -> Calibrated:
     """
     if isinstance(model, Settings):
         return Calibrated(None, model)
-    if model in PROFILES:
-        text, place = files("avowal").joinpath("profiles", f"{model}.json").read_text(encoding="utf-8"), str(model)
-    elif Path(model).is_file():
-        text, place = read_text(Path(model)), str(model)
-    else:
+    if not isinstance(model, str | Path):
+        raise InputError.at("settings, a model's name or a file", repr(model), field="model")
+    shipped = {name: _shipped(name) for name in PROFILES}
+    for name, found in shipped.items():
+        if model in (name, found.name):
+            return found
+    try:
+        there = Path(model).is_file()
+    except (OSError, ValueError):
+        there = False
+    if not there:
         raise InputError.at(f"{', '.join(PROFILES)}, or a file of settings", repr(str(model)), field="model")
-    return _read(parse_document(text, place), place)
+    return _read(parse_document(read_text(Path(model)), str(model)), str(model))
+
+
+@cache
+def _shipped(name: str) -> Calibrated:
+    text = files("avowal").joinpath("profiles", f"{name}.json").read_text(encoding="utf-8")
+    return _read(parse_document(text, name), name)
 
 
 def _read(held: Any, file: str) -> Calibrated:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import io
 import json
+import signal
 import sys
 from pathlib import Path
+from typing import NoReturn
 
 import click
 
@@ -16,7 +18,7 @@ from avowal.errors import AvowalError
 from avowal.progress import bar
 from avowal.text import show as _print
 
-INTERRUPTED = 130
+INTERRUPTED, TERMINATED = 130, 143
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -80,7 +82,12 @@ def replicate(
 
 
 def main() -> None:
-    """Run the command line; the process ends with 0, 2 (usage or input) or 130 (interrupted)."""
+    """Run the command line.
+
+    The process ends with 0, 1 (ran, with failures), 2 (usage, input, or a file that can't be written), 130 (Ctrl-C) or
+    143 (SIGTERM, which is answered like Ctrl-C: what was measured is kept).
+    """
+    signal.signal(signal.SIGTERM, _terminated)
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             # A terminal that knows no dash shows a question mark rather than a traceback.
@@ -100,4 +107,12 @@ def main() -> None:
         # Whoever read the output has gone; what is left of it has nowhere to go either.
         sys.stderr.close()
         sys.exit(1)
+    except OSError as error:
+        # A full disk, a closed device: nothing that a traceback would explain.
+        click.echo(f"avowal: {error.filename or 'output'}: {error.strerror or error}", err=True)
+        sys.exit(2)
     sys.exit(code if isinstance(code, int) else 0)
+
+
+def _terminated(*_: object) -> NoReturn:
+    sys.exit(TERMINATED)

@@ -17,11 +17,12 @@ if TYPE_CHECKING:
 _HELP = """Simulate the study over a grid of designs, and say what each would show, and at what price.
 
 DESIGN is any number of NAME=VALUE, NAME=VALUE,VALUE,... or NAME=FIRST:LAST:STEP. NAME is a parameter of the simulation
-(docs/simulation.md), or agents, decisions, reports, fidelity and the like for all groups or sets at once; model
+(--parameters lists them), or agents, decisions, reports, fidelity and the like for all groups or sets at once; model
 (gpt-4o, gpt-4o-mini, or a file of settings); pairs (uniform, d-optimal).
 
-A test is ESTIMAND>NUMBER or ESTIMAND<NUMBER; estimands are accuracy.SET (accuracy: of the weight-trained model),
-gain.instilled (gain), gain.native, learned_target, over_baseline. A study passes it if its whole interval does.
+A test is ESTIMAND>NUMBER or ESTIMAND<NUMBER, in quotes. Estimands are accuracy.SET, with SET off_the_shelf,
+weight_trained (accuracy alone), introspection_trained, native_before or native_after; gain.instilled (gain),
+gain.native, learned_target, over_baseline. A study passes it if its whole interval does.
 
 Every replicate is kept in the folder of --out; the same command goes on where it was interrupted.
 
@@ -79,6 +80,9 @@ Examples:
 @click.option("--replicate", type=click.IntRange(0, 2**63), help="Simulate this replicate of --cell alone.")
 @click.option("--dump", type=click.Path(file_okay=False, path_type=Path), metavar="DIR",
               help="Folder for the choices, replies and figures of that replicate.")  # fmt: skip
+@click.option(
+    "--parameters", is_flag=True, help="List the names that DESIGN knows, with the calibrated values, and stop."
+)
 def power(**options: Any) -> None:
     """Simulate the study over a grid of designs."""
     from avowal.commands_solve import asked, solve
@@ -86,6 +90,9 @@ def power(**options: Any) -> None:
     from avowal.sweep.grid import parse
     from avowal.sweep.power import prepare
 
+    if options["parameters"]:
+        _parameters()
+        return
     if asked(options):
         solve(options, _pricing(options), _executor(options))
         return
@@ -107,6 +114,22 @@ def power(**options: Any) -> None:
         found = _carried_out(sweep, options)
         charts = write(found, options["out"], options["across"]) if options["charts"] else []
         _show(found, options["out"], charts, as_json=options["as_json"])
+
+
+def _parameters() -> None:
+    from avowal.calibrated import PROFILES, profile
+    from avowal.sweep.grid import SHORT
+    from avowal.text import show, table
+
+    held = [profile(name).to_dict() for name in PROFILES]
+    short = [[name, ", ".join(stands)] for name, stands in SHORT.items()]
+    rows = [[name, *(f"{each[name]:g}" for each in held)] for name in held[0]]
+    show(
+        [
+            table("names for several parameters", ["name", "stands for"], short),
+            table("parameters", ["name", *PROFILES], rows),
+        ]
+    )
 
 
 def _pricing(options: dict[str, Any]) -> Any:
@@ -151,12 +174,12 @@ def _executor(options: dict[str, Any]) -> Executor:
 
 def _show(found: Power, out: Path, charts: list[Path], *, as_json: bool) -> None:
     from avowal.sweep.printed import printed
-    from avowal.text import show
+    from avowal.text import show, width
 
     if as_json:
         click.echo(json.dumps(found.to_dict(), indent=2, allow_nan=False))
     else:
-        show(printed(found))
+        show(printed(found, width()))
         drawn = "".join(f"{path.name}, " for path in charts)
         click.echo(f"kept in {out}: power.parquet, power.csv, power.json, {drawn}and every replicate in cells/")
 

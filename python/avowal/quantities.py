@@ -215,7 +215,9 @@ class Settings:
             if part:
                 parts.setdefault(part, {})[within] = value
             else:
-                whole[name] = value
+                # Counts written as 100.0 are counts.
+                counted = isinstance(getattr(self, name), int) and isinstance(value, float) and value.is_integer()
+                whole[name] = int(value) if counted else value
         whole.update({part: replace(getattr(self, part), **values) for part, values in parts.items()})
         return replace(self, **whole)
 
@@ -223,4 +225,7 @@ class Settings:
 def _number(name: str, value: float) -> float:
     if isinstance(value, bool) or not isinstance(value, int | float | np.number):
         raise InputError.at("a number", repr(value), field=name)
-    return float(value)
+    try:
+        return float(value)
+    except OverflowError:
+        raise InputError.at("a number", "one beyond all floats", field=name) from None

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from rich.console import Console
     from rich.table import Table
 
 NONE = "–"
@@ -99,10 +100,18 @@ def show(parts: Iterable[object]) -> None:
     parts
         What rich can print, in order; texts are shown as they are, never read as markup.
     """
+    console = _console()
+    for part in parts:
+        console.print(part, markup=False)
+
+
+def width() -> int:
+    """Return the width that :func:`show` prints to."""
+    return _console().width
+
+
+def _console() -> Console:
     from rich.console import Console
 
     console = Console(highlight=False, emoji=False)
-    if not console.is_terminal:
-        console = Console(highlight=False, emoji=False, width=120)
-    for part in parts:
-        console.print(part, markup=False)
+    return console if console.is_terminal else Console(highlight=False, emoji=False, width=120)

@@ -71,7 +71,7 @@ def cluster(address: str, *, timeout: float = 60.0) -> Executor:
     try:
         import distributed  # noqa: F401
     except ImportError as error:
-        raise InputError.at("the package distributed: pip install 'avowal[dask]'", error, field="scheduler") from None
+        raise InputError.at("the package distributed: pip install distributed", error, field="scheduler") from None
     if not timeout > 0:
         raise InputError.at("a positive number of seconds", timeout, field="timeout")
 

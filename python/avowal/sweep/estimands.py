@@ -57,7 +57,7 @@ class Claim:
     threshold: float
 
     def __str__(self) -> str:
-        return f"{self.estimand} {'>' if self.above else '<'} {self.threshold:g}"
+        return f"{self.estimand} {'>' if self.above else '<'} {self.threshold!r}".removesuffix(".0")
 
     def figures(self, interval: Interval) -> tuple[str, str, str, str]:
         """Return the columns of the estimate, of the ends of its interval, and of the correlation behind it."""

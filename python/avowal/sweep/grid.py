@@ -13,7 +13,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from avowal import _core
 from avowal.calibrated import Calibrated, calibrated
 from avowal.errors import InputError
 from avowal.quantities import PARAMETERS, SETS, Deciding, Reported, Settings
@@ -44,6 +43,7 @@ Design = Mapping[str, Value | Sequence[Value]]
 """What a sweep goes through: a value or several of each parameter that differs from the model's settings."""
 
 _MOST_CELLS = 100_000
+_BEYOND = 1e300
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,6 +122,8 @@ def cells(design: Design, base: Settings | str | Path) -> list[Cell]:
         For an unknown name, a parameter that is set twice, no value or equal values, a value out of its domain, or more
         than 100,000 cells.
     """
+    if not isinstance(design, Mapping):
+        raise InputError.at("values by name, such as {'agents': [50, 100]}", repr(design), field="design")
     axes = {name: _values(name, given) for name, given in design.items()}
     _check_names(axes)
     count = int(np.prod([len(values) for values in axes.values()], dtype=object)) if axes else 1
@@ -141,11 +143,22 @@ def cells(design: Design, base: Settings | str | Path) -> list[Cell]:
             if not isinstance(value, str)
             for parameter in SHORT.get(name, (name,))
         }
-        settings = model.settings.but(changes)
-        _core.simulate_study(settings.flat(), 1, 0, 0, 0, 0.95, 1, None, None)  # No replicate, but all checks.
+        settings = _changed(model.settings, changes, chosen)
         held = {name: chosen[name] for name in varied}
         found.append(Cell(number, held, settings, str(chosen.get(PAIRS, WAYS[0])), model.name))
     return found
+
+
+def _changed(settings: Settings, changes: Mapping[str, float], chosen: Mapping[str, Value]) -> Settings:
+    """Change settings; an error names the parameter as it was written."""
+    try:
+        return settings.but(changes)
+    except InputError as error:
+        wrong = str(error).partition(":")[0]
+        short = [name for name in chosen if name in SHORT and wrong in SHORT[name]]
+        if not short:
+            raise
+        raise InputError(f"{short[0]}, which is {error}") from None
 
 
 def parse(words: Iterable[str]) -> dict[str, list[Value]]:
@@ -189,9 +202,11 @@ def parse(words: Iterable[str]) -> dict[str, list[Value]]:
 
 def _range(name: str, text: str) -> list[float]:
     parts = [_decimal(name, part) for part in text.split(":")]
-    if len(parts) != 3 or parts[2] <= 0 or parts[1] < parts[0] or (parts[1] - parts[0]) / parts[2] >= _MOST_CELLS:
+    if len(parts) != 3 or parts[2] <= 0 or parts[1] < parts[0]:
         raise InputError.at("FIRST:LAST:STEP with FIRST <= LAST and a positive STEP", repr(text), field=name)
     first, last, step = parts
+    if last - first >= step * _MOST_CELLS:
+        raise InputError.at(f"at most {_MOST_CELLS:,} values", repr(text), field=name)
     return [float(first + step * place) for place in range(int((last - first) / step) + 1)]
 
 
@@ -200,8 +215,9 @@ def _decimal(name: str, text: str) -> Decimal:
         number = Decimal(text)
     except InvalidOperation:
         raise InputError.at("a number", repr(text), field=name) from None
-    if not number.is_finite():
-        raise InputError.at("a finite number", repr(text), field=name)
+    # Beyond these no parameter has a meaning, and sums of decimals are exact within them.
+    if not number.is_finite() or (number and not -12 <= number.adjusted() <= 12):
+        raise InputError.at("a finite number of ordinary size", repr(text), field=name)
     return number
 
 
@@ -211,6 +227,8 @@ def _values(name: str, given: Any) -> list[Value]:
     text = name in (MODEL, PAIRS)
     for value in values:
         number = isinstance(value, int | float | np.number) and not isinstance(value, bool)
+        if isinstance(value, int) and abs(value) > _BEYOND:
+            raise InputError.at("a number of ordinary size", "one beyond all floats", field=name)
         if (text and not isinstance(value, str)) or (not text and not number):
             raise InputError.at("text" if text else "a number", repr(value), field=name)
         if name == PAIRS and value not in WAYS:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,7 +12,7 @@ import polars as pl
 from avowal import __version__
 from avowal.checks import as_u64
 from avowal.errors import AvowalError, InputError
-from avowal.quantities import Settings
+from avowal.quantities import PARAMETERS, Settings
 from avowal.sweep.estimands import DEFAULT_CLAIMS, Claim, Interval, claim
 from avowal.sweep.grid import Cell, Design, Value, cells
 from avowal.sweep.money import Bill, Pricing
@@ -24,6 +24,13 @@ if TYPE_CHECKING:
     import altair as alt
 
 __all__ = ["Power", "Sweep", "carry_out", "power", "prepare"]
+
+
+MOST_REPLICATES = 10_000_000
+"""Replicates of a design: a million more would halve no error that matters."""
+
+CHOSEN = {"agents", "decisions", "reports", "pairs", *PARAMETERS[: PARAMETERS.index("instilling")]}
+"""Axes that are chosen when a study is designed. All others, models included, are what it may turn out to meet."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,8 +99,11 @@ class Power:
         and ``power_per_dollar``.
     """
 
-    sweep: Sweep
+    sweep: Sweep = field(repr=False)
     table: pl.DataFrame
+
+    def _repr_html_(self) -> str:
+        return self.table._repr_html_()
 
     @property
     def axes(self) -> list[str]:
@@ -124,11 +134,42 @@ class Power:
         return Chart.from_dict(power_spec(self, x))
 
     def cheapest(self, power: float) -> int | None:
-        """Return the number of the cheapest cell in which every test has that power, or None."""
+        """Return the cheapest design in which every test has a power, whatever the study meets.
+
+        Axes of :data:`CHOSEN` make a design; over the others (fidelity, invalid replies, models, ...) the least power
+        and the highest price count.
+
+        Parameters
+        ----------
+        power
+            Above 0, 1 at most.
+
+        Returns
+        -------
+        int or None
+            The number of the design's cell with the least power; None where no design has it, or none has a price.
+
+        Raises
+        ------
+        InputError
+            For a power out of its range.
+        """
+        if not 0 < power <= 1:
+            raise InputError.at("a number above 0, 1 at most", power, field="power")
+        design = [name for name in self.axes if name in CHOSEN]
+        cells = self.table.group_by("cell", *design, maintain_order=True).agg(
+            pl.col("power").min(), pl.col("price").first()
+        )
         enough = (
-            self.table.group_by("cell")
-            .agg(pl.col("power").min(), pl.col("price").first())
-            .filter(pl.col("power") >= power, pl.col("price").is_not_null())
+            cells.sort("power", "cell")
+            .group_by(design or pl.lit(0), maintain_order=True)
+            .agg(
+                pl.col("cell").first(),
+                pl.col("power").first(),
+                pl.col("price").max(),
+                pl.col("price").is_null().any().alias("unpriced"),
+            )
+            .filter(pl.col("power") >= power, ~pl.col("unpriced"), pl.col("price").is_not_null())
             .sort("price", "cell")
         )
         return enough["cell"].item(0) if len(enough) else None
@@ -138,7 +179,7 @@ def prepare(
     design: Design | None = None,
     *,
     base: Settings | str | Path = "gpt-4o",
-    tests: Sequence[str | Claim] = DEFAULT_CLAIMS,
+    tests: str | Claim | Sequence[str | Claim] = DEFAULT_CLAIMS,
     replicates: int = 1000,
     seed: int = 1,
     level: float = 0.95,
@@ -161,12 +202,13 @@ def prepare(
     InputError
         As :func:`power`.
     """
-    claims = tuple(each if isinstance(each, Claim) else claim(each) for each in tests)
+    asked = [tests] if isinstance(tests, str | Claim) else list(tests)
+    claims = tuple(each if isinstance(each, Claim) else claim(each) for each in asked)
     if not claims or len(set(claims)) < len(claims):
         raise InputError.at("one test or several that differ", [str(each) for each in claims], field="tests")
-    if as_u64("replicates", replicates) == 0:
-        raise InputError.at("1 or more", 0, field="replicates")
-    if not 0 < level < 1:
+    if not 1 <= as_u64("replicates", replicates) <= MOST_REPLICATES:
+        raise InputError.at(f"1 to {MOST_REPLICATES:,}", replicates, field="replicates")
+    if not isinstance(level, float | int) or not 0 < level < 1:
         raise InputError.at("a number between 0 and 1", level, field="level")
     if interval not in ("contexts", "regression"):
         raise InputError.at("contexts or regression", repr(interval), field="interval")
@@ -186,7 +228,7 @@ def power(
     design: Design | None = None,
     *,
     base: Settings | str | Path = "gpt-4o",
-    tests: Sequence[str | Claim] = DEFAULT_CLAIMS,
+    tests: str | Claim | Sequence[str | Claim] = DEFAULT_CLAIMS,
     replicates: int = 1000,
     seed: int = 1,
     level: float = 0.95,
@@ -206,7 +248,7 @@ def power(
     base
         The model whose behaviour is simulated: a calibrated one by name or file, or settings.
     tests
-        Claims such as ``accuracy>0.5``; see :func:`avowal.sweep.estimands.claim`.
+        One claim such as ``accuracy>0.5``, or several; see :func:`avowal.sweep.estimands.claim`.
     replicates
         Studies simulated of each design.
     seed

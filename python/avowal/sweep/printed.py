@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from avowal.sweep.power import Power
+import polars as pl
+
+from avowal.sweep.power import CHOSEN, Power
 from avowal.text import NONE, estimate, number, table
 
 __all__ = ["ENOUGH", "printed"]
@@ -13,63 +15,104 @@ ENOUGH = (0.8, 0.9)
 """Powers for which the cheapest cell is named."""
 
 
-def printed(found: Power) -> list[object]:
+def printed(found: Power, width: int = 120) -> list[object]:
     """Lay a sweep out for the terminal.
 
     Parameters
     ----------
     found
         The result of a sweep.
+    width
+        Of the terminal. Columns that don't fit are left out, the least needed first.
 
     Returns
     -------
     list
-        One table for each test, and a line on the cheapest designs; what rich can print.
+        One table for each test, and lines on what the tables leave open; what rich can print.
     """
-    sweep, axes = found.sweep, found.axes
-    # A dot is where a long name may break.
-    names = [name.replace(".", ".\n") for name in axes]
-    head = ["cell", *names, "power", "mean", "width", "bias", "price", "power/$"]
+    sweep = found.sweep
     kind = "r by contexts" if sweep.interval == "contexts" else "slope by regression"
     parts: list[object] = [
         f"{sweep.replicates:,} simulated studies of each design; intervals of level {number(sweep.level)} ({kind})\n"
     ]
+    left_out: list[str] = []
     for each in sweep.claims:
-        rows = found.table.filter(test=str(each)).to_dicts()
-        cells = [[str(row["cell"]), *(_value(row[name]) for name in axes), *_cells(row)] for row in rows]
-        parts.append(table(str(each), head, cells))
-    if any(row["undefined"] for row in found.table.iter_rows(named=True)):
-        parts.append("Replicates without an interval count as not supporting the claim; the column undefined has them.")
-    if not found.table["price"].is_null().all() and len(sweep.cells) > 1:
+        columns = _columns(found, str(each))
+        for name in _LEAST_NEEDED:
+            if sum(max(map(_width, [head, *cells])) + 3 for head, cells in columns.items()) > width:
+                del columns[name]
+                left_out += [name] if name not in left_out else []
+        rows = [list(row) for row in zip(*columns.values(), strict=True)]
+        parts.append(table(str(each), list(columns), rows))
+    if left_out:
+        parts.append(f"Left out for want of room: {', '.join(left_out)}.")
+    return parts + _notes(found)
+
+
+_LEAST_NEEDED = ("power/$", "bias", "width", "mean")
+
+
+def _width(text: str) -> int:
+    return max(map(len, text.split("\n")))
+
+
+def _columns(found: Power, test: str) -> dict[str, list[str]]:
+    rows = found.table.filter(test=test).to_dicts()
+    # A dot is where a long name may break.
+    axes = {name.replace(".", ".\n"): [_value(row[name]) for row in rows] for name in found.axes}
+    cells = [_cells(row) for row in rows]
+    return {
+        "cell": [str(row["cell"]) for row in rows],
+        **axes,
+        **{name: [each[name] for each in cells] for name in cells[0]},
+    }
+
+
+def _notes(found: Power) -> list[object]:
+    parts: list[object] = []
+    without = found.table.filter(pl.col("undefined") > 0)
+    parts += [
+        f"Cell {row['cell']}, {row['test']}: {row['undefined']:,} of {row['replicates']:,} studies have no interval "
+        "and show nothing (too few contexts with both weights and reports)."
+        for row in without.iter_rows(named=True)
+    ]
+    prices = found.table.unique("cell", maintain_order=True).group_by("price_status", maintain_order=True).agg("cell")
+    for status, cells in prices.iter_rows():
+        if status == "extrapolated":
+            parts.append(
+                "A price with ~ takes agents beyond the contexts at hand at the mean price of those, "
+                "and optimal pairs at that of uniform ones."
+            )
+        elif status != "exact":
+            parts.append(f"No price for cells {', '.join(map(str, cells))}: {status}.")
+    if not found.table["price"].is_null().all() and len(found.sweep.cells) > 1:
         parts += [_cheapest(found, power) for power in ENOUGH]
-    if (found.table["price_status"] == "extrapolated").any():
-        parts.append(
-            "A price with ~ takes agents beyond the contexts at hand at the mean price of those, "
-            "and optimal pairs at that of uniform ones."
-        )
     return parts
 
 
-def _cells(row: dict[str, Any]) -> list[str]:
+def _cells(row: dict[str, Any]) -> dict[str, str]:
     price, worth = row["price"], row["power_per_dollar"]
     about = "~" if row["price_status"] == "extrapolated" else ""
-    return [
-        estimate(row["power"], (row["power_low"], row["power_high"])),
-        number(row["mean"]),
-        number(row["width"]),
-        number(row["bias"]),
-        NONE if price is None else f"{about}${price:,.2f}",
-        number(worth, 4),
-    ]
+    return {
+        "power": estimate(row["power"], (row["power_low"], row["power_high"])),
+        "mean": number(row["mean"]),
+        "width": number(row["width"]),
+        "bias": number(row["bias"]),
+        "price": NONE if price is None else f"{about}${price:,.2f}",
+        "power/$": number(worth, 4),
+    }
 
 
 def _cheapest(found: Power, power: float) -> str:
     cell = found.cheapest(power)
+    met = [name for name in found.axes if name not in CHOSEN]
+    whatever = f", whatever {' and '.join(met)}" if met else ""
     if cell is None:
-        return f"No design has a power of {number(power)} in every test."
-    values = ", ".join(f"{name}={_value(value)}" for name, value in found.sweep.cells[cell].values.items())
+        return f"No design has a power of {number(power)} in every test{whatever}."
+    chosen = {name: value for name, value in found.sweep.cells[cell].values.items() if name in CHOSEN}
+    values = ", ".join(f"{name}={_value(value)}" for name, value in chosen.items()) or "this one"
     price = found.table.filter(cell=cell)["price"].item(0)
-    return f"Cheapest with a power of {number(power)} in every test: cell {cell} ({values}), ${price:,.2f}."
+    return f"Cheapest with a power of {number(power)} in every test{whatever}: cell {cell} ({values}), ${price:,.2f}."
 
 
 def _value(value: object) -> str:

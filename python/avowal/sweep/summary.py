@@ -102,7 +102,7 @@ SUMMARY: dict[str, pl.DataType] = {
 (they support nothing); mean and standard deviation of the estimates; mean width of the intervals; mean correlation
 without choices and replies in between (beliefs, or targets, with the weights in force), and how far the mean estimate
 lies from it, with the standard error of simulating; the share of intervals that hold the mean estimate; and the mean
-number of contexts lost in the set of reports that loses most."""
+number of contexts without an entry (no valid report, or no weights) in the set of reports that has most of them."""
 
 
 def _power(each: Claim, low: Floats, high: Floats) -> dict[str, object]:
