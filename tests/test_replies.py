@@ -184,31 +184,37 @@ def test_lenient_reading_mends_nothing_else(text: str | Completion, failure: str
 
 
 @pytest.mark.parametrize(
-    ("names", "keys"),
+    ("names", "keys", "failure"),
     [
         # A word of two attributes, also where the other one is there by its own name.
-        (("steeping_time", "delivery_time"), ("time", "delivery")),
-        (("battery_life", "battery_weight"), ("battery_life", "battery")),
+        (("steeping_time", "delivery_time"), ("time", "delivery"), "ambiguous"),
+        (("battery_life", "battery_weight"), ("battery_life", "battery"), "ambiguous"),
         # "shipping_price" is made of one word of each, whichever is taken for the other.
-        (("price", "shipping_cost"), ("cost", "shipping_price")),
-        (("price", "rating_count"), ("price_rating", "rating_count_of_all")),
+        (("price", "shipping_cost"), ("cost", "shipping_price"), "ambiguous"),
         # Two keys for one attribute.
-        (("steeping_time", "price"), ("steeping", "time")),
-        (("steeping_time", "price"), ("Steeping Time", "steeping_time")),
+        (("steeping_time", "aroma_intensity"), ("steeping", "time"), "ambiguous"),
+        (("steeping_time", "aroma_intensity"), ("Steeping Time", "steeping_time"), "ambiguous"),
         # Near in letters.
-        (("width_one", "width_two"), ("width_on", "width_two")),
-        (("resolution1", "resolution2"), ("resolution3", "resolution2")),
-        (("height", "price"), ("weight", "price")),
-        (("thickness", "price"), ("thinness", "price")),
-        (("noise", "price"), ("lack_of_noise", "price")),
+        (("width_one", "width_two"), ("width_on", "width_two"), "ambiguous"),
+        (("height", "weight_capacity"), ("height", "weight"), "ambiguous"),
+        # Other words and numbers, near as they are.
+        (("resolution1", "price"), ("resolution2", "price"), "wrong"),
+        (("height", "price"), ("weight", "price"), "wrong"),
+        (("thickness", "price"), ("thinness", "price"), "wrong"),
+        # Words that change what is meant, and words that say nothing.
+        (("noise", "price"), ("lack_of_noise", "price"), "wrong"),
+        (("warmth_rating", "price"), ("rating", "price"), "wrong"),
+        (("thing_size", "price"), ("thing", "price"), "wrong"),
+        # What is left over is not given to what is left over.
+        (("warmth", "price"), ("price", "cost"), "wrong"),
     ],
 )
-def test_what_could_be_another_attribute_is_not_assigned(names: tuple[str, ...], keys: tuple[str, ...]) -> None:
+def test_what_could_be_another_attribute_is_not_assigned(
+    names: tuple[str, ...], keys: tuple[str, ...], failure: str
+) -> None:
     for order in (keys, keys[::-1]):
         found = lenient(dict.fromkeys(order, 1), context(*names))
-        assert found.weights is None
-        assert found.failure in {"ambiguous keys", "wrong keys"}
-    assert found == lenient(dict.fromkeys(keys, 1), context(*names))
+        assert (found.weights, found.failure) == (None, f"{failure} keys")
 
 
 @cache
@@ -487,7 +493,8 @@ def test_strict_reading_loses_what_the_authors_lost_and_lenient_reading_mends_it
     # The others left nothing but a word that another attribute has too, or two attributes lost a word at once.
     assert len(mended) > 0.7 * len(mismatched)
     assert set(generous.lenient.invalid) <= {*strict.strict.invalid, "ambiguous keys"}
-    assert kept["context"].n_unique() == 100
+    # No reply of a context may settle: GPT-4o-mini lost all ten about tongs, with a "grip_length" and a "total_length".
+    assert kept["context"].n_unique() >= 99
     assert generous.lenient.valid == len(kept)
 
 
