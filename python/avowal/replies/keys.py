@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
@@ -73,20 +73,14 @@ def assign(keys: Sequence[str], context: Context) -> dict[str, tuple[str, KeyRep
     """
     names = [attribute.name for attribute in context.attributes]
     forms = {text: _normal(text) for text in (*names, *keys)}
-    found: dict[str, tuple[str, KeyRepair | None]] = {key: (key, None) for key in keys if key in names}
-    for key in keys:
-        same = [name for name in names if forms[key].letters and forms[name].letters == forms[key].letters]
-        if key in found or not same:
-            continue
-        if len(same) > 1 or sum(forms[other].letters == forms[key].letters for other in keys) > 1:
-            return "ambiguous keys"
-        found[key] = (same[0], "key format")
+    found = _same_letters(keys, names, forms)
+    if isinstance(found, str):
+        return found
     taken = {name for name, _ in found.values()}
     free = [key for key in keys if key not in found]
-    open_names = [name for name in names if name not in taken]
     unlike = False
     for key in free:
-        fits = [name for name in open_names if _fits(forms[key], forms[name], context)]
+        fits = [name for name in names if name not in taken and _fits(forms[key], forms[name], context)]
         # A name that is taken still competes: a word that fits two attributes settles nothing.
         clear = [
             name
@@ -96,11 +90,27 @@ def assign(keys: Sequence[str], context: Context) -> dict[str, tuple[str, KeyRep
         ]
         if fits and not clear:
             return "ambiguous keys"
-        if not clear:
+        if clear:
+            alike = _alike(forms[key].letters, forms[clear[0]].letters)
+            found[key] = (clear[0], "key spelling" if alike else "key words")
+        else:
             unlike = True
-            continue
-        found[key] = (clear[0], "key spelling" if _alike(forms[key].letters, forms[clear[0]].letters) else "key words")
     return "wrong keys" if unlike else found
+
+
+def _same_letters(
+    keys: Sequence[str], names: Sequence[str], forms: Mapping[str, _Name]
+) -> dict[str, tuple[str, KeyRepair | None]] | Literal["ambiguous keys"]:
+    """Assign the keys that are a name, or differ from one in case and separators alone."""
+    found: dict[str, tuple[str, KeyRepair | None]] = {key: (key, None) for key in keys if key in names}
+    for key in keys:
+        same = [name for name in names if forms[key].letters and forms[name].letters == forms[key].letters]
+        if key in found or not same:
+            continue
+        if len(same) > 1 or sum(forms[other].letters == forms[key].letters for other in keys) > 1:
+            return "ambiguous keys"
+        found[key] = (same[0], "key format")
+    return found
 
 
 def _normal(text: str) -> _Name:
