@@ -3,8 +3,8 @@
 The modules follow a study: :mod:`~avowal.simulate` and :mod:`~avowal.cost` before it, then :mod:`~avowal.contexts`,
 :mod:`~avowal.agents`, :mod:`~avowal.design` or :mod:`~avowal.optimal`, :mod:`~avowal.reports`, :mod:`~avowal.fit`,
 :mod:`~avowal.bootstrap` and :mod:`~avowal.accuracy`; :func:`~avowal.power` and :mod:`~avowal.sweep` plan it,
-:mod:`~avowal.draft` asks a :mod:`~avowal.provider` for new contexts, and :mod:`~avowal.published` reads the paper's
-files. Everything is imported when it is first used.
+:mod:`~avowal.draft` asks a :mod:`~avowal.provider` for new contexts, :mod:`~avowal.replies` reads what a model
+answered, and :mod:`~avowal.published` reads the paper's files. Everything is imported when it is first used.
 """
 
 from importlib import import_module
@@ -35,6 +35,7 @@ if TYPE_CHECKING:
         prices,
         provider,
         published,
+        replies,
         reports,
         rng,
         saving,
@@ -75,6 +76,7 @@ __all__ = [
     "provider",
     "published",
     "replicate",
+    "replies",
     "reports",
     "rng",
     "saving",

@@ -43,6 +43,38 @@ REPORTS: Schema = {
 attribute, or is null with the reason in `failure`; `a` and `b` are the pair shown.
 """
 
+DECISION_REPLIES: Schema = {
+    **{column: kind for column, kind in CHOICES.items() if column not in ("choice", "failure")},
+    "text": pl.String(),
+    "fault": pl.String(),
+}
+"""Replies to decisions before they are read, one row for each pair.
+
+`text` is what the model wrote, null where no reply came; `fault` is what is known against it: the fault of an
+:class:`avowal.provider.Completion`, or the kind of the failure beside a null text.
+"""
+
+REPORT_REPLIES: Schema = {
+    **{column: kind for column, kind in REPORTS.items() if column not in ("report", "failure")},
+    "text": pl.String(),
+    "fault": pl.String(),
+}
+"""Replies to the question about weights before they are read; `text` and `fault` as in DECISION_REPLIES."""
+
+READ_REPORTS: Schema = {
+    **REPORTS,
+    "strict_failure": pl.String(),
+    "lenient_failure": pl.String(),
+    "repairs": pl.List(pl.String),
+    "renamed": pl.List(pl.Struct({"key": pl.String, "attribute": pl.String})),
+    "flags": pl.List(pl.String),
+}
+"""Reports with how they were read: `failure` is one of the two others, by the reading that was asked for.
+
+`repairs` and `renamed` are those of lenient reading, whichever was asked for; `flags` are those of `report`
+(:class:`avowal.replies.Report`).
+"""
+
 WEIGHTS: Schema = {
     "model": pl.String(),
     "context": pl.String(),
