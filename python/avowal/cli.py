@@ -14,6 +14,7 @@ import click
 from avowal import __version__
 from avowal.commands_contexts import contexts
 from avowal.commands_power import power
+from avowal.commands_study import init, plan
 from avowal.errors import AvowalError
 from avowal.progress import bar
 from avowal.text import show as _print
@@ -27,8 +28,8 @@ def app() -> None:
     """Tell whether a language model's account of itself is true."""
 
 
-app.add_command(contexts)
-app.add_command(power)
+for command in (contexts, power, init, plan):
+    app.add_command(command)
 
 
 @app.command()

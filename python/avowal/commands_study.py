@@ -1,0 +1,51 @@
+"""The commands on studies: make one, and see what it will do before it does anything."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import click
+
+__all__ = ["init", "plan"]
+
+_STUDY = click.argument("study", type=click.Path(path_type=Path), metavar="STUDY")
+
+
+@click.command()
+@click.argument("folder", type=click.Path(path_type=Path), metavar="DIR")
+@click.option("--template", type=click.Choice(["paper", "small"]), default="paper", show_default=True,
+              help="Sizes: the paper's, or 20 contexts of each kind.")  # fmt: skip
+def init(folder: Path, *, template: str) -> None:
+    """Write a commented study.toml into a folder.
+
+    Example: avowal init mine --template small
+    """
+    from avowal.study import init as write
+
+    click.echo(f"{write(folder, template)}: look it through, then avowal plan {folder}")
+
+
+@click.command()
+@_STUDY
+@click.option("--prices", type=click.Path(exists=True, dir_okay=False, path_type=Path), metavar="FILE",
+              help="TOML file with prices that are laid over the built-in ones.")  # fmt: skip
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON document instead of tables.")
+def plan(study: Path, *, prices: Path | None, as_json: bool) -> None:
+    """Say what a study will send and cost, and whether it is likely to show anything; spends nothing.
+
+    Example: avowal plan mine --json
+    """
+    from datetime import UTC, datetime
+
+    from avowal import prices as price_tables
+    from avowal.study import plan as make
+    from avowal.study.printed import printed
+    from avowal.text import show
+
+    found = make(study, prices=None if prices is None else price_tables.load(prices))
+    today = datetime.now(UTC).date()
+    if as_json:
+        click.echo(json.dumps(found.to_dict() | {"warnings": found.warnings(today)}, indent=2, allow_nan=False))
+    else:
+        show(printed(found, today))

@@ -1,0 +1,216 @@
+"""The plan of a study: what will be sent, what it will cost, and whether it is likely to show anything."""
+
+from __future__ import annotations
+
+import datetime
+from collections.abc import Iterable
+from dataclasses import dataclass
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+from avowal import prices as price_tables
+from avowal.calibrated import PROFILES, Calibrated, calibrated
+from avowal.cost import Item, quote
+from avowal.errors import InputError
+from avowal.prices import RATES, Entry, Prices
+from avowal.study.config import StudyFile, read
+from avowal.study.shutdowns import Shutdown, shutdown
+from avowal.study.stages import Stage, stages
+from avowal.sweep.money import Pricing
+from avowal.sweep.power import Power, power
+from avowal.tokens import DEFAULT_ENCODING
+
+__all__ = ["Plan", "Planned", "plan"]
+
+SIMULATED = "gpt-4o"
+"""The profile that is simulated for base models that have none of their own."""
+
+REPLICATES = 200
+"""Studies simulated for the power of the design: an error of .03 at most, in about a second."""
+
+ENOUGH = 0.8
+"""The power below which a plan warns."""
+
+
+@dataclass(frozen=True, slots=True)
+class Planned:
+    """One stage with what it is billed for.
+
+    Attributes
+    ----------
+    stage
+        The stage.
+    item
+        Requests, tokens and price.
+    """
+
+    stage: Stage
+    item: Item
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What a study will do.
+
+    Attributes
+    ----------
+    study
+        As its file asks for it.
+    stages
+        In an order in which they can be carried out.
+    shutdowns
+        Of the base models that the built-in list has.
+    power
+        By base model, what a study of this size would show, by simulation; and whose behaviour was simulated.
+    """
+
+    study: StudyFile
+    stages: tuple[Planned, ...]
+    shutdowns: tuple[Shutdown, ...]
+    power: dict[str, tuple[str, Power]]
+
+    @property
+    def price(self) -> Decimal:
+        """US dollars for everything, exact."""
+        return price_tables.total(each.item.price for each in self.stages)
+
+    def warnings(self, today: datetime.date) -> list[str]:
+        """Tell what should be known before the first paid request.
+
+        Parameters
+        ----------
+        today
+            The day of asking.
+
+        Returns
+        -------
+        list of str
+            One sentence or two each.
+        """
+        told = [_shutting(each, today) for each in self.shutdowns]
+        for base, (profile, found) in self.power.items():
+            told += [
+                f"{base}: power {row['power']:.2f} for {row['test']}, simulated as {profile}. "
+                "avowal power says what size would be enough."
+                for row in found.table.iter_rows(named=True)
+                if row["power"] < ENOUGH
+            ]
+        limit = self.study.limits.spend
+        if limit is not None and self.price > Decimal(str(limit)):
+            told.append(f"The plan costs ${self.price:,.2f}; the run will stop at limits.spend = {limit:g}.")
+        return told
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the plan for a JSON document; prices are texts, exact."""
+        return {
+            "name": self.study.name,
+            "price": str(self.price),
+            "stages": [
+                {
+                    "stage": each.stage.name,
+                    "base": each.stage.base,
+                    "seed": each.stage.seed,
+                    "kind": "train" if each.item.billing == "training" else each.stage.sends.kind,
+                    "needs": list(each.stage.needs),
+                    "billing": each.item.billing,
+                    "requests": each.item.requests,
+                    "input_tokens": each.item.input_tokens,
+                    "output_tokens": each.item.output_tokens,
+                    "price": str(each.item.price),
+                }
+                for each in self.stages
+            ],
+            "shutdowns": [
+                {"model": each.model, "day": each.day.isoformat(), "source": each.source} for each in self.shutdowns
+            ],
+            "power": {
+                base: {"simulated_as": profile, "tests": found.table.to_dicts()}
+                for base, (profile, found) in self.power.items()
+            },
+        }
+
+
+def plan(study: StudyFile | str | Path, *, prices: Prices | None = None, replicates: int = REPLICATES) -> Plan:
+    """Plan a study: list its stages, price them, and simulate what it would show.
+
+    Parameters
+    ----------
+    study
+        A study's folder, or its file as read.
+    prices
+        The built-in prices if None. The simulated provider costs nothing.
+    replicates
+        Studies simulated for the power of the design; 0 for none.
+
+    Returns
+    -------
+    Plan
+
+    Raises
+    ------
+    InputError
+        For a bad file, or a base model without a price.
+    """
+    asked = study if isinstance(study, StudyFile) else read(study)
+    free = asked.provider.base_url == "simulated"
+    table = _free(asked.models.base) if free else prices
+    listed = stages(asked)
+    planned = []
+    for base in asked.models.base:
+        own = [each for each in listed if each.base == base]
+        mode = "batch" if asked.provider.mode == "batch" else "sync"
+        items = quote([each.sends for each in own], [base], seed=asked.seed, prices=table, mode=mode).items
+        planned += [Planned(stage, item) for stage, item in zip(own, items, strict=True)]
+    shutting = () if free else tuple(filter(None, map(shutdown, asked.models.base)))
+    return Plan(asked, tuple(planned), shutting, _power(asked, replicates) if replicates else {})
+
+
+def _free(models: Iterable[str]) -> Prices:
+    """Return prices of nothing, with the encodings of the models that the built-in table knows."""
+    known = price_tables.builtin()
+    entries = {}
+    for model in models:
+        try:
+            encoding = known.encoding(model)
+        except InputError:
+            encoding = DEFAULT_ENCODING
+        rates = dict.fromkeys(RATES, Decimal(0))
+        entries[model] = Entry(model, datetime.date.min, "the simulated provider", rates, encoding)
+    return Prices(entries)
+
+
+def _power(study: StudyFile, replicates: int) -> dict[str, tuple[str, Power]]:
+    counts = {len(context.attributes) for context in (*study.trained, *study.native)}
+    if len(counts) > 1 or min(counts) < 2:
+        return {}
+    design = study.design
+    sizes = {
+        "trained_agents": len(study.trained),
+        "native_agents": len(study.native),
+        "attributes": counts.pop(),
+        "trained_decisions": design.decisions,
+        "native_decisions": design.native_decisions,
+        "replies": design.reports,
+    }
+    found = {}
+    for base in study.models.base:
+        model = _like(base)
+        free = Pricing(seed=study.seed)
+        simulated = power(base=model.settings.but(sizes), replicates=replicates, seed=study.seed, pricing=free)
+        found[base] = (str(model.name), simulated)
+    return found
+
+
+def _like(base: str) -> Calibrated:
+    """Return the profile of a base model, or that which stands in for one without."""
+    held = {name: calibrated(name) for name in PROFILES}
+    own = [model for name, model in held.items() if base in (name, model.name)]
+    return own[0] if own else held[SIMULATED]
+
+
+def _shutting(found: Shutdown, today: datetime.date) -> str:
+    days = (found.day - today).days
+    if days <= 0:
+        return f"{found.model} shut down on {found.day} ({found.source})."
+    return f"{found.model} shuts down on {found.day}, in {days} days ({found.source}); models tuned from it go with it."
