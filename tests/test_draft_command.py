@@ -155,6 +155,9 @@ def test_nothing_is_sent_without_a_yes(file: Path) -> None:
             assert (done.returncode, done.stdout) == (1, "")
             assert "Send them? [y/N]" in done.stderr
             assert done.stderr.endswith("nothing was sent\n")
+        nobody = cli("draft", 2, *options(server, file), stdin="")
+        assert nobody.returncode == 2
+        assert "expected an answer, or --yes" in nobody.stderr
         assert (server.bodies, list(file.parent.iterdir())) == ([], [])
         assert cli("draft", 2, *options(server, file), stdin="y\n").returncode == 0
 

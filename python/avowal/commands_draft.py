@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -79,7 +80,7 @@ def draft(
         client = Client(Endpoint(base_url, key_env), tell=lambda line: click.echo(f"avowal: {line}", err=True))
         name = model or _only_model(client)
         click.echo(_intention(drafts.plan(count, task, name, file, prices=table, **options), client), err=True)
-        if not yes and not click.confirm("Send them?", err=True):
+        if not yes and not _agreed():
             click.echo("nothing was sent", err=True)
             click.get_current_context().exit(INCOMPLETE)
         try:
@@ -190,3 +191,13 @@ def _printable(text: str) -> str:
 def _parts(name: str, counts: Any) -> str:
     kinds = ", ".join(f"{count} {kind}" for kind, count in counts.items())
     return f"{sum(counts.values())} {name}" + (f" ({kinds})" if kinds else "")
+
+
+def _agreed() -> bool:
+    try:
+        return click.confirm("Send them?", err=True)
+    except click.Abort:
+        # The end of the input is no Ctrl-C; where nobody can be asked, --yes has to say it.
+        if sys.stdin.isatty():
+            raise
+        raise InputError.at("an answer, or --yes", "the end of the input", field="Send them?") from None

@@ -13,7 +13,7 @@ from avowal import prices as price_tables
 from avowal.calibrated import PROFILES, Calibrated, calibrated
 from avowal.cost import Item, quote
 from avowal.errors import InputError
-from avowal.prices import RATES, Entry, Prices
+from avowal.prices import RATES, Entry, Mode, Prices
 from avowal.study.config import StudyFile, read
 from avowal.study.shutdowns import Shutdown, shutdown
 from avowal.study.stages import Stage, stages
@@ -159,7 +159,7 @@ def plan(study: StudyFile | str | Path, *, prices: Prices | None = None, replica
     planned = []
     for base in asked.models.base:
         own = [each for each in listed if each.base == base]
-        mode = "batch" if asked.provider.mode == "batch" else "sync"
+        mode: Mode = "batch" if asked.provider.mode == "batch" else "sync"
         items = quote([each.sends for each in own], [base], seed=asked.seed, prices=table, mode=mode).items
         planned += [Planned(stage, item) for stage, item in zip(own, items, strict=True)]
     shutting = () if free else tuple(filter(None, map(shutdown, asked.models.base)))
