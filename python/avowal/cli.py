@@ -12,6 +12,7 @@ import click
 from avowal import __version__
 from avowal.commands_contexts import contexts
 from avowal.commands_power import power
+from avowal.commands_serve import serve
 from avowal.errors import AvowalError
 from avowal.progress import bar
 from avowal.text import show as _print
@@ -27,6 +28,7 @@ def app() -> None:
 
 app.add_command(contexts)
 app.add_command(power)
+app.add_command(serve)
 
 
 @app.command()

@@ -45,13 +45,15 @@ pub enum Purpose {
     StudyReports = 11,
     /// Slopes, starts and places of optimal pairs.
     OptimalPairs = 12,
+    /// Everything that the simulated provider draws: weights, errors, choices, replies, faults.
+    SimulatedProvider = 13,
     /// Anything that users of the package draw for themselves.
     User = 255,
 }
 
 impl Purpose {
     /// Every purpose there is.
-    pub const ALL: [Self; 13] = [
+    pub const ALL: [Self; 14] = [
         Self::Targets,
         Self::Pairs,
         Self::Choices,
@@ -64,6 +66,7 @@ impl Purpose {
         Self::StudyDecisions,
         Self::StudyReports,
         Self::OptimalPairs,
+        Self::SimulatedProvider,
         Self::User,
     ];
 
@@ -77,7 +80,7 @@ impl Purpose {
         Self::ALL
             .into_iter()
             .find(|purpose| purpose.code() == code)
-            .ok_or_else(|| Error::input("purpose", "1 to 12, or 255", code))
+            .ok_or_else(|| Error::input("purpose", "1 to 13, or 255", code))
     }
 }
 
