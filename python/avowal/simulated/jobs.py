@@ -63,8 +63,7 @@ async def create(request: Request) -> Response:
         "_cancelled": None,
     }
     job = service.store.add("job", "ftjob-", document)
-    if not job["_problem"] and not job["_fails"]:
-        service.will_tune(job)
+    service.expect(job)
     return respond(view(service, job))
 
 
@@ -93,7 +92,7 @@ def _status(job: Document, seconds: float) -> tuple[str, float]:
     """Return a job's status, and since when it is final."""
     now, created = time.time(), job["_created"]
     ends = created + seconds * (0.1 if job["_problem"] else FAILS_AT if job["_fails"] else 1.0)
-    if job["_cancelled"] is not None and job["_cancelled"] < ends:
+    if job["_cancelled"] is not None:
         return "cancelled", job["_cancelled"]
     if now >= ends:
         return "failed" if job["_problem"] or job["_fails"] else "succeeded", ends
@@ -134,7 +133,7 @@ async def cancel(request: Request) -> Response:
     if status in ("succeeded", "failed", "cancelled"):
         raise ApiError(400, f"Job {held['id']} has already {status}.", code="invalid_state")
     held = service.store.change({**held, "_cancelled": time.time()})
-    service.forget(held)
+    service.expect(held)
     return respond(view(service, held))
 
 

@@ -72,7 +72,7 @@ class Service:
         self.asked: Counter[str] = Counter()
         self.started = int(time.time())
         self._minds: dict[str, Mind] = {}
-        self._tuned = {job["_becomes"]: job for job in self.store.all("job")}
+        self._tuned = {job["_becomes"]: job for job in self.store.all("job") if succeeds(job)}
         self._learning = asyncio.Lock()
         self._log = None if setup.state is None else (setup.state / LOG).open("a", encoding="utf-8", buffering=1)
 
@@ -96,13 +96,11 @@ class Service:
         """Return the job that makes a tuned model, whatever its state, or None."""
         return self._tuned.get(model)
 
-    def will_tune(self, job: Document) -> None:
-        """Remember the model that a job makes."""
-        self._tuned[job["_becomes"]] = job
-
-    def forget(self, job: Document) -> None:
-        """Drop the model of a job that won't make it."""
+    def expect(self, job: Document) -> None:
+        """Remember the model that a job is to make, or forget that of a job that won't."""
         self._tuned.pop(job["_becomes"], None)
+        if succeeds(job):
+            self._tuned[job["_becomes"]] = job
 
     def check_shutdown(self, model: str) -> None:
         """Refuse a model that has shut down."""
@@ -151,6 +149,11 @@ class Service:
         while (job := self._tuned.get(model)) is not None:
             model = job["model"]
         return model
+
+
+def succeeds(job: Document) -> bool:
+    """Tell whether a job makes a model, sooner or later."""
+    return not (job["_problem"] or job["_fails"] or job["_cancelled"])
 
 
 def undated(model: str) -> str:
