@@ -210,6 +210,8 @@ def test_requests_that_are_refused(sdk: openai.OpenAI) -> None:
         {"messages": [{"role": "user", "content": 3}]},
         {"temperature": 3},
         {"n": 0},
+        {"max_tokens": 0},
+        {"max_completion_tokens": "five"},
         {"top_logprobs": 2},
         {"tools": [{"type": "function", "function": {"name": "f"}}]},
         {"response_format": {"type": "yaml"}},

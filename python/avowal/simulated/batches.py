@@ -127,6 +127,7 @@ class Batches:
         rows = [json.loads(row) for row in content.splitlines() if row.strip()]
         share = max(0.0, self._share(batch) - 0.2) / 0.8 if batch["_cancelled"] else 0.5 if batch["_expires"] else 1
         until = len(rows) if share >= 1 else int(len(rows) * share)
+        told: list[Document] = []
         good: list[Document] = []
         bad: list[Document] = []
         for place, row in enumerate(rows):
@@ -134,7 +135,8 @@ class Batches:
                 if batch["_expires"]:
                     bad.append(_line(batch, row, None, _EXPIRED))
                 continue
-            status, answer = await self._answer(batch, row)
+            status, answer, entry = await self._answer(batch, row)
+            told.append(entry)
             (good if status == 200 else bad).append(_line(batch, row, (status, answer), None))
             if place % _AT_ONCE == 0:
                 # Others are served in between.
@@ -147,9 +149,14 @@ class Batches:
             for field, part, lines in (("output_file_id", "output", good), ("error_file_id", "error", bad))
             if lines and (written := "".join(json.dumps(line) + "\n" for line in lines[::-1]).encode())
         ]
-        return self._service.store.change(document, *added)
+        changed = self._service.store.change(document, *added)
+        # Not before: a server that is killed in between answers the batch anew, and the log would tell it twice.
+        for entry in told:
+            self._service.log(**entry)
+        return changed
 
-    async def _answer(self, batch: Document, row: Document) -> tuple[int, Document]:
+    async def _answer(self, batch: Document, row: Document) -> tuple[int, Document, Document]:
+        """Answer one request; return its status, its body, and what the log is to say."""
         service, held = self._service, row["body"]
         status, answer, key = 200, {}, digest(held)
         fault = service.fate.befalls(("batch-partial",), "", key)
@@ -159,11 +166,8 @@ class Batches:
             answer = await complete(service, held)
         except ApiError as error:
             status, answer = error.status, error.document
-        service.log(
-            method="POST", path=ENDPOINT, body=key, status=status, fault=fault.kind if fault else None,
-            batch=batch["id"], custom_id=row["custom_id"],
-        )  # fmt: skip
-        return status, answer
+        entry = {"method": "POST", "path": ENDPOINT, "body": key, "status": status, "batch": batch["id"]}
+        return status, answer, {**entry, "fault": fault.kind if fault else None, "custom_id": row["custom_id"]}
 
 
 _EXPIRED = {

@@ -22,6 +22,7 @@ from avowal.tokens import count, message_tokens
 REFUSAL = "I'm sorry, but I can't assist with that request."
 _MALFORMED = "Both options have their merits; it depends on what matters most."
 _MOST_CHOICES = 128
+_LONGEST = 16_384
 _ROLES = ("system", "developer", "user", "assistant", "tool", "function")
 _UNSUPPORTED = ("stream", "tools", "functions", "audio", "prediction")
 _PIECES = re.compile(r"\w+|\s+|[^\w\s]")
@@ -158,12 +159,10 @@ def _choice(said: Said, place: int, held: Document, fault: Fault | None) -> tupl
         written = _MALFORMED
     elif kind in ("empty", "filtered"):
         written, finish = "", "content_filter" if kind == "filtered" else "stop"
-    most = held.get("max_completion_tokens") or held.get("max_tokens")
     tokens = count(refusal or written)
-    if kind == "cut":
-        most = tokens // 2
-    if most is not None and tokens > most:
-        written, finish = _cut(written, int(most)), "length"
+    most = tokens // 2 if kind == "cut" else _limit(held)
+    if tokens > most:
+        written, finish = _cut(written, most), "length"
         tokens = count(written)
     message: Document = {
         "role": "assistant",
@@ -173,6 +172,12 @@ def _choice(said: Said, place: int, held: Document, fault: Fault | None) -> tupl
     }
     logprobs = _logprobs(said, written, held) if held.get("logprobs") else None
     return {"index": place, "message": message, "logprobs": logprobs, "finish_reason": finish}, tokens
+
+
+def _limit(held: Document) -> int:
+    """Return how many tokens a reply may have."""
+    older = _number(held, "max_tokens", _LONGEST, 1, _LONGEST)
+    return int(_number(held, "max_completion_tokens", older, 1, _LONGEST))
 
 
 def _cut(written: str, most: int) -> str:
