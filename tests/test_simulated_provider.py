@@ -5,11 +5,13 @@ from __future__ import annotations
 import json
 import os
 import signal
+import sqlite3
 import subprocess
 import sys
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from pathlib import Path
 
 import openai
@@ -316,6 +318,20 @@ def test_state_survives_a_restart(tmp_path: Path) -> None:
     chats = [row["body"] for row in log if row["path"].endswith("/completions") and "batch" not in row]
     assert len(chats) == 2 * len(set(chats)) == 2 * len(asked)
     assert "none" not in (tmp_path / "requests.jsonl").read_text(encoding="utf-8")
+
+
+def test_state_belongs_to_its_seed_and_version(tmp_path: Path) -> None:
+    with running(state=tmp_path, seed=3):
+        pass
+    with pytest.raises(InputError, match="the seed 3"), running(state=tmp_path, seed=4):
+        pass
+    with closing(sqlite3.connect(tmp_path / "provider.db")) as held:
+        held.execute("PRAGMA user_version = 99")
+    with pytest.raises(InputError, match="version"), running(state=tmp_path, seed=3):
+        pass
+    (tmp_path / "provider.db").write_bytes(b"no database at all, but long enough to look at" * 40)
+    with pytest.raises(InputError, match="state"), running(state=tmp_path, seed=3):
+        pass
 
 
 def test_the_command_serves_until_it_is_told_to_stop(tmp_path: Path) -> None:

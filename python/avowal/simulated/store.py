@@ -16,8 +16,10 @@ BEGIN EXCLUSIVE;
 CREATE TABLE IF NOT EXISTS objects (
     number INTEGER PRIMARY KEY AUTOINCREMENT, id TEXT UNIQUE NOT NULL, kind TEXT NOT NULL, document TEXT NOT NULL);
 CREATE TABLE IF NOT EXISTS contents (digest TEXT PRIMARY KEY, content BLOB NOT NULL);
+CREATE TABLE IF NOT EXISTS seeds (seed TEXT NOT NULL);
 COMMIT;
 """
+_VERSION = 1
 _LETTERS = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 
 
@@ -34,7 +36,7 @@ class Store:
     Raises
     ------
     InputError
-        Where the folder can't be used, or another server holds it.
+        Where the folder can't be used, another server holds it, or it belongs to another seed or a newer version.
     """
 
     def __init__(self, folder: Path | None, seed: int) -> None:
@@ -49,6 +51,22 @@ class Store:
             self._held.executescript(_TABLES)
         except (OSError, sqlite3.Error) as error:
             raise InputError.at("a folder that no other server uses", error, field="state") from None
+        self._check(folder)
+
+    def _check(self, folder: Path | None) -> None:
+        """Refuse a database of a newer version, or of another seed, under which its models would be others."""
+        [[version]] = self._held.execute("PRAGMA user_version")
+        if version > _VERSION:
+            self._held.close()
+            raise InputError.at(f"a database of version {_VERSION}", version, file=folder, field="state")
+        [*seeds] = self._held.execute("SELECT seed FROM seeds")
+        if seeds and seeds[0][0] != str(self._seed):
+            self._held.close()
+            raise InputError.at(f"the seed {seeds[0][0]} that its models have", self._seed, file=folder, field="seed")
+        with self._held:
+            self._held.execute(f"PRAGMA user_version = {_VERSION}")
+            if not seeds:
+                self._held.execute("INSERT INTO seeds VALUES (?)", (str(self._seed),))
 
     def close(self) -> None:
         """Let go of the database."""
