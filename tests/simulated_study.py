@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import atexit
 import json
 import time
 from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 
 import numpy as np
 import openai
@@ -21,8 +23,13 @@ MINI = "gpt-4o-mini-2024-07-18"
 FULL = "gpt-4o-2024-08-06"
 
 
+# Held until the end: a client that is collected with an open connection is a warning, and a warning is a failure.
+_CLIENTS = ExitStack()
+atexit.register(_CLIENTS.close)
+
+
 def client(url: str, **options: object) -> openai.OpenAI:
-    return openai.OpenAI(base_url=url, api_key="none", max_retries=0, **options)
+    return _CLIENTS.enter_context(openai.OpenAI(base_url=url, api_key="none", max_retries=0, **options))
 
 
 def line(messages: Sequence[Mapping[str, str]], answer: str) -> str:

@@ -6,6 +6,7 @@ import json
 import time
 from collections import Counter
 from collections.abc import Sequence
+from contextlib import closing
 from pathlib import Path
 
 import openai
@@ -15,6 +16,7 @@ from simulated_study import FULL, client, decision_lines, upload
 from avowal.contexts import builtin
 from avowal.errors import InputError
 from avowal.prompts import decision_messages
+from avowal.provider import Client, Endpoint, Policy, completion
 from avowal.simulated import running
 from avowal.simulated.faults import KINDS, Fate, parse
 
@@ -236,3 +238,18 @@ def test_every_kind_is_in_the_help_and_the_page(root: Path) -> None:
     for kind in KINDS:
         assert kind in (serve.epilog or "")
         assert f"`{kind}`" in page
+
+
+def test_our_own_client_gets_through() -> None:
+    faults = ["429=0.2:0.01", "500=0.05", "reset=0.02"]
+    policy = Policy(attempts=20, first=0.001, longest=0.01)
+    with (
+        running(seed=5, faults=faults) as url,
+        running(seed=5) as calm,
+        closing(Client(Endpoint(url), policy=policy)) as persistent,
+        closing(Client(Endpoint(calm))) as plain,
+    ):
+        replies = [persistent.chat(FULL, messages(place)) for place in range(150)]
+        undisturbed = [plain.chat(FULL, messages(place)) for place in range(150)]
+    assert [completion(each.body) for each in replies] == [completion(each.body) for each in undisturbed]
+    assert 20 < sum(len(each.retries) for each in replies) < 100
