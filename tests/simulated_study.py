@@ -5,7 +5,7 @@ from __future__ import annotations
 import atexit
 import json
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 
@@ -139,12 +139,17 @@ def learned(choices: pl.DataFrame, contexts: Sequence[Context]) -> np.ndarray:
 
 
 def reported(
-    sdk: openai.OpenAI, model: str, contexts: Sequence[Context], count: int, seed: int
+    sdk: openai.OpenAI,
+    model: str,
+    contexts: Sequence[Context],
+    count: int,
+    seed: int,
+    ask: Callable[..., list[str]] = said,
 ) -> tuple[np.ndarray, float]:
     """Return averaged valid reports, NaN where there is none, and the share of invalid replies."""
     known = {context.name: context for context in contexts}
     drawn = pairs(contexts, count, seed=seed).select("context", "a", "b").rows()
-    replies = said(sdk, model, [report_messages(known[name], a, b) for name, a, b in drawn])
+    replies = ask(sdk, model, [report_messages(known[name], a, b) for name, a, b in drawn])
     valid: dict[str, list[list[float]]] = {context.name: [] for context in contexts}
     for (name, _, _), text in zip(drawn, replies, strict=True):
         names = [attribute.name for attribute in known[name].attributes]
