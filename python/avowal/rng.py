@@ -29,6 +29,7 @@ class Purpose(IntEnum):
     STUDY_DECISIONS = 10
     STUDY_REPORTS = 11
     OPTIMAL_PAIRS = 12
+    SIMULATED_PROVIDER = 13
     USER = 255
 
 

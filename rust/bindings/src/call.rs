@@ -33,6 +33,16 @@ where
     py.detach(|| work(&Interrupt::new())).map_err(to_python)
 }
 
+/// Runs a call as [`short`] where it is known to be, and as [`long`] elsewhere: a thread takes longer to start than a few
+/// draws take to make.
+pub fn sized<T, F>(py: Python<'_>, brief: bool, work: F) -> PyResult<T>
+where
+    T: Send,
+    F: Send + FnOnce(&Interrupt) -> Result<T>,
+{
+    if brief { short(py, work) } else { long(py, work) }
+}
+
 /// Runs a long call on a thread of its own while this one, interpreter released, wakes to answer signals.
 pub fn long<T, F>(py: Python<'_>, work: F) -> PyResult<T>
 where

@@ -4,7 +4,10 @@ use avowal_engine::rng::{Purpose, Stream, draw};
 use numpy::{IntoPyArray, PyArray1};
 use pyo3::prelude::*;
 
-use crate::call::{long, to_python};
+use crate::call::{sized, to_python};
+
+/// Draws that take microseconds.
+const FEW: usize = 4096;
 
 /// `size` uniforms on [0, 1) of a stream, from draw `offset` on.
 #[pyfunction]
@@ -18,7 +21,10 @@ pub fn uniforms<'py>(
     offset: u64,
 ) -> PyResult<Bound<'py, PyArray1<f64>>> {
     let stream = stream(seed, purpose, unit, replicate, offset)?;
-    long(py, |interrupt| draw(stream, Stream::fill_uniform, size, interrupt)).map(|out| out.into_pyarray(py))
+    sized(py, size <= FEW, |interrupt| {
+        draw(stream, Stream::fill_uniform, size, interrupt)
+    })
+    .map(|out| out.into_pyarray(py))
 }
 
 /// `size` standard normals of a stream, from draw `offset` on.
@@ -33,7 +39,10 @@ pub fn normals<'py>(
     offset: u64,
 ) -> PyResult<Bound<'py, PyArray1<f64>>> {
     let stream = stream(seed, purpose, unit, replicate, offset)?;
-    long(py, |interrupt| draw(stream, Stream::fill_normal, size, interrupt)).map(|out| out.into_pyarray(py))
+    sized(py, size <= FEW, |interrupt| {
+        draw(stream, Stream::fill_normal, size, interrupt)
+    })
+    .map(|out| out.into_pyarray(py))
 }
 
 fn stream(seed: u64, purpose: u64, unit: u64, replicate: u64, offset: u64) -> PyResult<Stream> {

@@ -4,7 +4,10 @@ use avowal_tokens::Tokenizer;
 use numpy::{IntoPyArray, PyArray1, PyReadonlyArray1};
 use pyo3::prelude::*;
 
-use crate::call::long;
+use crate::call::sized;
+
+/// Bytes of text that are counted well within a millisecond.
+const FEW: usize = 16 * 1024;
 
 /// Tokens in each text of a UTF-8 buffer, text `i` from offset `i` to offset `i + 1`.
 #[pyfunction]
@@ -16,7 +19,7 @@ pub fn count_tokens<'py>(
     threads: usize,
 ) -> PyResult<Bound<'py, PyArray1<u64>>> {
     let (buffer, offsets) = (buffer.as_slice()?, offsets.as_slice()?);
-    long(py, |interrupt| {
+    sized(py, buffer.len() <= FEW, |interrupt| {
         Tokenizer::named(encoding)?.count_many(buffer, offsets, threads, interrupt)
     })
     .map(|counts| counts.into_pyarray(py))

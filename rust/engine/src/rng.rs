@@ -45,13 +45,15 @@ pub enum Purpose {
     StudyReports = 11,
     /// Slopes, starts and places of optimal pairs.
     OptimalPairs = 12,
+    /// Everything that the simulated provider draws: weights, errors, choices, replies, faults.
+    SimulatedProvider = 13,
     /// Anything that users of the package draw for themselves.
     User = 255,
 }
 
 impl Purpose {
     /// Every purpose there is.
-    pub const ALL: [Self; 13] = [
+    pub const ALL: [Self; 14] = [
         Self::Targets,
         Self::Pairs,
         Self::Choices,
@@ -64,6 +66,7 @@ impl Purpose {
         Self::StudyDecisions,
         Self::StudyReports,
         Self::OptimalPairs,
+        Self::SimulatedProvider,
         Self::User,
     ];
 
@@ -77,7 +80,7 @@ impl Purpose {
         Self::ALL
             .into_iter()
             .find(|purpose| purpose.code() == code)
-            .ok_or_else(|| Error::input("purpose", "1 to 12, or 255", code))
+            .ok_or_else(|| Error::input("purpose", "1 to 13, or 255", code))
     }
 }
 
@@ -204,11 +207,11 @@ mod tests {
     #[test]
     fn codes_are_those_written_into_keys() {
         let codes = Purpose::ALL.map(Purpose::code);
-        assert_eq!(codes, [1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 255]);
+        assert_eq!(codes, [1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 255]);
         for code in codes {
             assert_eq!(Purpose::from_code(code).map(Purpose::code), Ok(code));
         }
-        assert!(Purpose::from_code(0).is_err() && Purpose::from_code(13).is_err());
+        assert!(Purpose::from_code(0).is_err() && Purpose::from_code(14).is_err());
     }
 
     #[test]
