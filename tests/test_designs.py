@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from avowal.errors import InputError
+from avowal.fit import fit_arrays
 from avowal.optimal import optimal_differences
 from avowal.saving import matched, precision
 from avowal.simulate import FIGURES, Settings, dump, simulate
@@ -77,6 +78,28 @@ def test_the_figures_of_a_replicate_are_those_of_its_dump() -> None:
     known = np.isfinite(study.estimated["trained"]).all(axis=1)
     r = np.corrcoef(study.estimated["trained"][known].ravel(), study.targets[known].ravel())[0, 1]
     assert figures[FIGURES.index("learned_target.r")] == pytest.approx(r)
+
+
+def test_agents_whose_design_cannot_tell_weights_apart_have_none_as_in_a_fit() -> None:
+    """Every second design confounds attributes with each other or with the intercept."""
+    made = {
+        group: np.random.default_rng(3).uniform(-1, 1, (8, trials, 5))
+        for group, trials in (("trained", 30), ("native", 40))
+    }
+    for given in made.values():
+        given[1, :, 1] = given[1, :, 0]
+        given[3, :, 2] = 0.25
+        given[5, :, 4] = given[5, :, 0] - 2 * given[5, :, 3] + 0.5
+        given[7] = 0.0
+    study = dump(SMALL, seed=8, replicate=1, designs=made)
+    figures = simulate(SMALL, 1, seed=8, first=1, designs=made)
+    for group, agents, count in (("trained", 12, "learned.fitted"), ("native", 9, "native.fitted")):
+        fitted = fit_arrays(study.differences[group], study.choices[group].astype(np.uint8))
+        deficient = (agents + np.arange(agents)) % 2 == 1
+        assert [status == "rank deficient" for status in fitted.status] == deficient.tolist()
+        assert np.array_equal(np.isnan(study.estimated[group]), np.isnan(fitted.scaled))
+        assert np.array_equal(np.isnan(study.estimated[group]).all(axis=1), deficient)
+        assert figures[count].tolist() == [agents - deficient.sum()]
 
 
 @pytest.mark.parametrize(

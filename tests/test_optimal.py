@@ -223,6 +223,44 @@ def test_neither_option_is_favoured_as_a() -> None:
     assert np.abs(np.sign(differences).mean(axis=1)).max() < 0.5
 
 
+def test_sides_are_balanced_within_a_design() -> None:
+    """Coins for each pair would give 1. A search that never swaps a pair's options gets .47, this one .28."""
+    differences = optimal_differences(8, 40, 200, seed=2, draws=16, starts=1)
+    imbalance = (differences.mean(axis=1) ** 2).mean() / ((differences**2).mean() / 40)
+    assert np.sqrt(imbalance) < 0.35
+
+
+def test_pairs_lie_where_uniform_draws_would_put_their_differences() -> None:
+    """Of pairs that differ little, a fifth at either end is extreme as often as the cap lets it be.
+
+    A search that gives each difference the place with the fewest extreme values leaves a quarter of the room unused.
+    """
+    shape = (20, 5)
+    made_for: dict[str, Any] = {"inverse_temperature": 25.0, "draws": 16, "starts": 1}
+    values = optimal_pairs_arrays(np.zeros(shape), np.full(shape, 1000.0), 30, seed=1, cap=0.5, margin=0.2, **made_for)
+    extremes = (values <= 200) | (values >= 800)
+    assert 0.46 < extremes.mean() <= 0.5
+
+
+def test_the_order_of_trials_is_random() -> None:
+    """Two of five pairs have an extreme value, and are found last."""
+    shape = (200, 1)
+    values = optimal_pairs_arrays(np.full(shape, 0.5), np.full(shape, 5.5), 5, seed=1, cap=0.2, **quick)
+    extremes = ((values == 1) | (values == 5)).any(axis=(2, 3))
+    assert (extremes.sum(axis=1) == 2).all()
+    # .15 is four standard deviations of 200 draws.
+    assert np.abs(extremes.mean(axis=0) - 0.4).max() < 0.15
+
+
+def test_the_margin_is_a_share_of_the_span_of_values() -> None:
+    """From 0.5 to 10.45 the grid has 1 to 10: .12 of their span reaches 2 and 9, .12 of the range wouldn't."""
+    (values,) = optimal_pairs_arrays([[0.5]], [[10.45]], 15, seed=1, cap=0.0, margin=0.12, **quick)
+    assert set(values.ravel()) == {3, 4, 5, 6, 7, 8}
+    # A range that goes further has the same values, and the same ones are extreme.
+    (wider,) = optimal_pairs_arrays([[0.01]], [[10.99]], 15, seed=1, cap=0.0, margin=0.12, **quick)
+    assert unordered(values) == unordered(wider)
+
+
 def test_the_default_cap_leaves_as_many_extreme_values_as_uniform_pairs_have() -> None:
     shape = (20, 5)
     values = optimal_pairs_arrays(np.zeros(shape), np.full(shape, 1000.0), 30, seed=1, draws=16, starts=1)

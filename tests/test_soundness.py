@@ -127,6 +127,18 @@ def test_laws_are_what_they_say() -> None:
     assert [part.std() for part in (weights, before, after)] == pytest.approx([1, 1, 1], abs=0.03)
 
 
+@pytest.mark.parametrize("kept", [0.0, 0.5])
+def test_contexts_have_their_share_of_errors_before_and_after_training(kept: float) -> None:
+    law = Entries(8000, 5, 0.5, weights_icc=0.2, reports_icc=0.2, kept=kept, rho_after=0.75)
+    weights, before, after = (part.reshape(-1, 5) for part in next(law.draw(1, 7)))
+    errors = [(reports - rho * weights) / sqrt(1 - rho**2) for rho, reports in ((0.5, before), (0.75, after))]
+    for part in (weights, *errors):
+        # Pairs of attributes of one context, ten of them: the mean of their correlations is the share.
+        assert np.corrcoef(part.T)[np.triu_indices(5, 1)].mean() == pytest.approx(0.2, abs=0.03)
+        assert part.std() == pytest.approx(1, abs=0.02)
+    assert np.corrcoef(errors[0].ravel(), errors[1].ravel())[0, 1] == pytest.approx(kept, abs=0.03)
+
+
 def test_tables_show_shares_with_their_errors() -> None:
     table = pl.DataFrame({"contexts": [5], "rho": [0.25], "cluster": [0.5], "below": [0.25], "df": [17.4]})
     assert markdown(table, 100).splitlines()[-1] == "| 5 | 0.25 | 0.5000 ± 0.0500 | 0.2500 | 17 |"

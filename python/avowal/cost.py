@@ -11,10 +11,10 @@ from avowal import prices as price_tables
 from avowal.contexts import Context
 from avowal.design import by_attributes
 from avowal.errors import InputError
-from avowal.lines import Queries, Stage, Training, line_tokens
+from avowal.lines import Kind, Queries, Stage, Training, line_tokens
 from avowal.prices import Mode, Prices
 
-__all__ = ["Item", "Quote", "paper", "quote"]
+__all__ = ["Item", "Part", "Quote", "Sums", "paper", "parts", "quote"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +69,105 @@ class Quote:
         return {value: price_tables.total(found) for value, found in sums.items()}
 
 
+@dataclass(frozen=True, slots=True)
+class Part:
+    """A stage of a study apart from its contexts: which of them it takes, by number.
+
+    Attributes
+    ----------
+    name, kind, trials, first
+        As for :class:`avowal.lines.Training` and :class:`avowal.lines.Queries`.
+    group
+        Whether its contexts are trained or native ones.
+    start, stop
+        The number of the first of them, and the one behind that of the last.
+    epochs
+        Of a training job; None for requests.
+    tuned
+        Whether requests go to a model tuned from the base.
+    """
+
+    name: str
+    kind: Kind
+    group: Literal["trained", "native"]
+    start: int
+    stop: int
+    trials: int
+    first: int = 0
+    epochs: int | None = None
+    tuned: bool = True
+
+    def stage(self, contexts: Sequence[Context]) -> Stage:
+        """Return the stage with its contexts.
+
+        Parameters
+        ----------
+        contexts
+            All of its group.
+
+        Raises
+        ------
+        InputError
+            For a number out of range, or contexts of one name.
+        """
+        chosen = tuple(contexts[self.start : self.stop])
+        if self.epochs is None:
+            return Queries(self.name, self.kind, chosen, self.trials, self.first, self.tuned)
+        return Training(self.name, self.kind, chosen, self.trials, self.first, self.epochs)
+
+
+def parts(
+    trained: int,
+    native: int,
+    *,
+    training: int = 50,
+    decisions: int = 50,
+    native_decisions: int = 100,
+    reports: int = 10,
+    epochs: int = 3,
+    learned: bool = False,
+) -> tuple[Part, ...]:
+    """List the stages of the paper's study for one base model, apart from their contexts.
+
+    Parameters
+    ----------
+    trained, native
+        Numbers of contexts, two or more and one or more.
+    training, decisions, native_decisions, reports, epochs, learned
+        As for :func:`paper`.
+
+    Returns
+    -------
+    tuple of Part
+        In the order of :func:`paper`.
+    """
+    half = trained // 2
+    folds = {"first fold": (0, half), "second fold": (half, trained)}
+
+    def introspection(name: str, start: int = 0, stop: int = trained) -> Part:
+        return Part(f"train introspection, {name}", "reports", "trained", start, stop, 1, epochs=epochs)
+
+    def ask_trained(name: str, *, tuned: bool = True) -> Part:
+        return Part(f"report, {name}", "reports", "trained", 0, trained, reports, training, tuned=tuned)
+
+    listed = [
+        Part("train weights", "decisions", "trained", 0, trained, training, epochs=epochs),
+        Part("decide, trained contexts", "decisions", "trained", 0, trained, decisions, training),
+        Part("decide, native contexts", "decisions", "native", 0, native, native_decisions),
+        ask_trained("off the shelf", tuned=False),
+        ask_trained("weight-trained"),
+        Part("report, native contexts before", "reports", "native", 0, native, reports),
+        *(introspection(name, *places) for name, places in folds.items()),
+        introspection("all"),
+        ask_trained("held-out fold"),
+        Part("report, native contexts after", "reports", "native", 0, native, reports),
+    ]
+    if learned:
+        listed += [introspection(f"{name}, learned weights", *places) for name, places in folds.items()]
+        listed.append(ask_trained("held-out fold, learned weights"))
+    return tuple(listed)
+
+
 def paper(
     trained: Sequence[Context],
     native: Sequence[Context],
@@ -114,28 +213,17 @@ def paper(
     if len(known) < 2:
         raise InputError.at("at least 2, one for each fold", len(known), field="trained")
     by_attributes(known + others)
-    half = len(known) // 2
-    folds = {"first fold": known[:half], "second fold": known[half:]}
-
-    def introspection(name: str, contexts: tuple[Context, ...]) -> Training:
-        return Training(f"train introspection, {name}", "reports", contexts, 1, epochs=epochs)
-
-    stages: list[Stage] = [
-        Training("train weights", "decisions", known, training, epochs=epochs),
-        Queries("decide, trained contexts", "decisions", known, decisions, training),
-        Queries("decide, native contexts", "decisions", others, native_decisions),
-        Queries("report, off the shelf", "reports", known, reports, training, tuned=False),
-        Queries("report, weight-trained", "reports", known, reports, training),
-        Queries("report, native contexts before", "reports", others, reports),
-        *(introspection(name, contexts) for name, contexts in folds.items()),
-        introspection("all", known),
-        Queries("report, held-out fold", "reports", known, reports, training),
-        Queries("report, native contexts after", "reports", others, reports),
-    ]
-    if learned:
-        stages += [introspection(f"{name}, learned weights", contexts) for name, contexts in folds.items()]
-        stages.append(Queries("report, held-out fold, learned weights", "reports", known, reports, training))
-    return tuple(stages)
+    listed = parts(
+        len(known),
+        len(others),
+        training=training,
+        decisions=decisions,
+        native_decisions=native_decisions,
+        reports=reports,
+        epochs=epochs,
+        learned=learned,
+    )
+    return tuple(part.stage(known if part.group == "trained" else others) for part in listed)
 
 
 def quote(
@@ -179,12 +267,12 @@ def quote(
         raise InputError.at("stages with names that differ", sorted(names), field="stages")
     bases = tuple(models)
     counted = {
-        encoding: [_Sums.of(stage, seed, encoding) for stage in listed]
+        encoding: [Sums.of(stage, seed, encoding) for stage in listed]
         for encoding in dict.fromkeys(table.encoding(model) for model in bases)
     }
     return Quote(
         tuple(
-            _item(stage, model, sums, table, mode)
+            sums.item(stage, model, table, mode)
             for model in bases
             for stage, sums in zip(listed, counted[table.encoding(model)], strict=True)
         )
@@ -192,8 +280,16 @@ def quote(
 
 
 @dataclass(frozen=True, slots=True)
-class _Sums:
-    """A stage's lines and tokens, of one reading of its prompts, replies and training lines."""
+class Sums:
+    """Lines and tokens of a stage, of one reading of its prompts, replies and training lines.
+
+    Attributes
+    ----------
+    requests
+        Lines or requests.
+    prompts, replies, lines
+        Their tokens; lines count for training alone.
+    """
 
     requests: int
     prompts: int
@@ -201,15 +297,33 @@ class _Sums:
     lines: int
 
     @classmethod
-    def of(cls, stage: Stage, seed: int, encoding: str) -> _Sums:
+    def of(cls, stage: Stage, seed: int, encoding: str) -> Sums:
+        """Count a stage; parameters and errors as for :func:`avowal.lines.line_tokens`."""
         table = line_tokens(stage, seed=seed, encoding=encoding)
         return cls(table.height, *(int(table[column].sum()) for column in ("prompt", "reply", "line")))
 
+    def item(self, stage: Stage | Part, model: str, prices: Prices, mode: Mode) -> Item:
+        """Price the stage that was counted.
 
-def _item(stage: Stage, model: str, sums: _Sums, prices: Prices, mode: Mode) -> Item:
-    if isinstance(stage, Training):
-        tokens = sums.lines * stage.epochs
-        return Item(stage.name, model, "training", sums.requests, tokens, 0, prices.training(model, tokens))
-    asked = f"ft:{model}:" if stage.tuned and not model.startswith("ft:") else model
-    price = prices.price(asked, sums.prompts, sums.replies, mode=mode)
-    return Item(stage.name, model, mode, sums.requests, sums.prompts, sums.replies, price)
+        Parameters
+        ----------
+        stage
+            It, or the part of a study that it is.
+        model
+            The base model.
+        prices, mode
+            As for :func:`quote`.
+
+        Raises
+        ------
+        InputError
+            For an unknown model, a missing rate or another mode.
+        """
+        epochs = None if isinstance(stage, Queries) else stage.epochs
+        if epochs is not None:
+            tokens = self.lines * epochs
+            return Item(stage.name, model, "training", self.requests, tokens, 0, prices.training(model, tokens))
+        tuned = not isinstance(stage, Training) and stage.tuned
+        asked = f"ft:{model}:" if tuned and not model.startswith("ft:") else model
+        price = prices.price(asked, self.prompts, self.replies, mode=mode)
+        return Item(stage.name, model, mode, self.requests, self.prompts, self.replies, price)

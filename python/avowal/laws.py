@@ -71,7 +71,8 @@ class Entries:
     rho
         Correlation of weights with reports, and of each deviation with its own kind.
     weights_icc, reports_icc
-        Share of the variance that belongs to the context. -1: reports sum to zero within each context.
+        Share of the variance that belongs to the context, of weights and of the reports' errors, before training and
+        after it. -1: errors sum to zero within each context.
     scale_sd
         Standard deviation of the log of a context's scale, which multiplies weights and reports alike.
     kept
@@ -107,15 +108,16 @@ class Entries:
         for block, start in enumerate(range(0, replicates, _BLOCK)):
             count = min(_BLOCK, replicates - start)
             own = 3 * n * k
-            flat = normals(seed, Purpose.USER, unit, block, count * (own + 3 * n))
+            flat = normals(seed, Purpose.USER, unit, block, count * (own + 4 * n))
             each = flat[: count * own].reshape(3, count, n, k)
-            u, v, g = flat[count * own :].reshape(3, count, n, 1)
+            u, v, g, x = flat[count * own :].reshape(4, count, n, 1)
             w = _with_component(each[0], u, self.weights_icc)
             e = _with_component(each[1], v, self.reports_icc)
             scale = np.exp(self.scale_sd * g)
             made = [scale * w, scale * (self.rho * w + sqrt(1 - self.rho**2) * e)]
             if self.rho_after is not None:
-                after = self.kept * e + sqrt(1 - self.kept**2) * each[2]
+                fresh = _with_component(each[2], x, self.reports_icc)
+                after = self.kept * e + sqrt(1 - self.kept**2) * fresh
                 made.append(self.rho_after * w + sqrt(1 - self.rho_after**2) * after)
             yield tuple(np.ascontiguousarray(part.reshape(count, -1)) for part in made)
 

@@ -25,7 +25,17 @@ from avowal.prompts import decision_messages, report_messages
 from avowal.rng import unit_id
 from avowal.tokens import DEFAULT_ENCODING, PER_MESSAGE, count, count_many, message_tokens_many
 
-__all__ = ["Kind", "Queries", "Stage", "Training", "line_tokens", "prompt_tokens", "reply_tokens"]
+__all__ = [
+    "Kind",
+    "Queries",
+    "Stage",
+    "Training",
+    "drawn_tokens",
+    "frame_tokens",
+    "line_tokens",
+    "prompt_tokens",
+    "reply_tokens",
+]
 
 Kind = Literal["decisions", "reports"]
 
@@ -128,12 +138,10 @@ def line_tokens(stage: Stage, *, seed: int, encoding: str = DEFAULT_ENCODING) ->
     prompts: dict[int, NDArray[np.int64]] = {}
     for places in by_attributes(stage.contexts).values():
         group = [stage.contexts[place] for place in places]
-        units = np.array([unit_id(context.name) for context in group], dtype=np.uint64)
-        pairs = pairs_arrays(*arrays(group), stage.first + stage.trials, seed=seed, units=units)[:, stage.first :]
-        prompts.update(zip(places, prompt_tokens(group, pairs, kind=stage.kind, encoding=encoding), strict=True))
+        end = stage.first + stage.trials
+        found = drawn_tokens(group, end, first=stage.first, kind=stage.kind, seed=seed, encoding=encoding)
+        prompts.update(zip(places, found, strict=True))
     contexts = len(stage.contexts)
-    # A line is its prompt and reply with the frame and the role of the reply's message.
-    frame = PER_MESSAGE + count("assistant", encoding)
     replies = np.repeat(reply_tokens(stage.contexts, kind=stage.kind, encoding=encoding), stage.trials)
     table = pl.DataFrame(
         {
@@ -144,8 +152,65 @@ def line_tokens(stage: Stage, *, seed: int, encoding: str = DEFAULT_ENCODING) ->
         },
         schema_overrides={"context": pl.String},
     )
-    line = pl.col("prompt") + pl.col("reply") + frame if isinstance(stage, Training) else pl.lit(None, pl.Int64)
+    whole = pl.col("prompt") + pl.col("reply") + frame_tokens(encoding)
+    line = whole if isinstance(stage, Training) else pl.lit(None, pl.Int64)
     return table.with_columns(line.alias("line"))
+
+
+def drawn_tokens(
+    contexts: Sequence[Context],
+    trials: int,
+    *,
+    first: int = 0,
+    kind: Kind,
+    seed: int,
+    encoding: str = DEFAULT_ENCODING,
+) -> NDArray[np.int64]:
+    """Count the tokens of the prompts that show the pairs drawn under a seed.
+
+    Parameters
+    ----------
+    contexts
+        With equal numbers of attributes.
+    trials
+        The number behind that of the last pair in each context's sequence. More trials extend the same counts.
+    first
+        The number of the first pair.
+    kind
+        Whether decisions or reports are asked for.
+    seed
+        Of the pairs, as for :func:`avowal.design.pairs`.
+    encoding
+        ``o200k_base`` or ``cl100k_base``.
+
+    Returns
+    -------
+    ndarray of int64, shape (contexts, trials - first)
+
+    Raises
+    ------
+    InputError
+        For no context, different numbers of attributes, a number out of range, another kind, or an unknown encoding.
+    """
+    units = np.array([unit_id(context.name) for context in contexts], dtype=np.uint64)
+    pairs = pairs_arrays(*arrays(contexts), trials, seed=seed, units=units)[:, first:]
+    return prompt_tokens(contexts, pairs, kind=kind, encoding=encoding)
+
+
+def frame_tokens(encoding: str = DEFAULT_ENCODING) -> int:
+    """Count what a training line has beside its prompt and reply: the frame and the role of the reply's message.
+
+    Parameters
+    ----------
+    encoding
+        ``o200k_base`` or ``cl100k_base``.
+
+    Raises
+    ------
+    InputError
+        For an unknown encoding.
+    """
+    return PER_MESSAGE + count("assistant", encoding)
 
 
 def prompt_tokens(

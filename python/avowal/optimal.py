@@ -29,7 +29,8 @@ __all__ = [
 ]
 
 MARGIN = 0.05
-"""The share of an attribute's range, at either end, where a value counts as extreme."""
+"""How far from either end a value counts as extreme, as a share of the span of an attribute's values: from the least to
+the largest rounded value inside its range."""
 
 CAP = 0.1
 """The largest share of an attribute's values that may be extreme: as many as uniform pairs have on a fine grid."""
@@ -85,8 +86,8 @@ def optimal_pairs(
     cap
         The largest share of an attribute's values that may be extreme, from 0 to 1; 1 for any.
     margin
-        The share of an attribute's range, at either end, where a value counts as extreme; from 0, for the outermost
-        value alone, to under .5.
+        How far from either end a value counts as extreme, from 0, for the outermost value alone, to under .5: a share
+        of the span from the least to the largest rounded value inside the attribute's range.
     draws
         Slope vectors that stand for the prior, 1 to 4096. The time of the search is proportional to it.
     starts

@@ -146,7 +146,8 @@ def simulate(
         Differences that agents decide about in place of uniform pairs: by ``trained`` and ``native``, either of which
         may be missing, shape (designs, decisions, attributes), in shares of the attributes' ranges. Agent i of
         replicate r gets design ``(r * agents + i) mod designs``, under each of two models. What is drawn besides,
-        choices included, comes from the same places of the same streams as without.
+        choices included, comes from the same places of the same streams as without. Agents
+        whose design is rank deficient (:func:`avowal.fit.fit`) have no weights.
 
     Returns
     -------

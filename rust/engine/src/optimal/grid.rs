@@ -34,8 +34,8 @@ struct Run {
 }
 
 impl Grid {
-    /// The values at the design's precision within `[min, min + range]`; `margin` is the share of the range that counts
-    /// as extreme at either end, or `None` where nothing does.
+    /// The values at the design's precision within `[min, min + range]`; `margin` is the share of their span that
+    /// counts as extreme at either end, or `None` where nothing does.
     pub fn new(min: f64, max: f64, margin: Option<f64>) -> Result<Self> {
         let range = max - min;
         let decimals = decimals(range);

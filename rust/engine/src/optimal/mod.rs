@@ -40,7 +40,7 @@ pub struct Wish {
     pub belief: Belief,
     /// The largest share of an attribute's values that may be extreme; 1 for any.
     pub cap: f64,
-    /// The share of an attribute's range, at either end, where a value counts as extreme.
+    /// How far from either end a value counts as extreme, as a share of the span of the grid's values.
     pub margin: f64,
     /// Starts of the search; the best result counts.
     pub starts: usize,

@@ -33,7 +33,8 @@ pub struct Fitted {
     pub coefficients: Vec<f64>,
     /// Choices predicted in sample, with the intercept and by the slopes alone; ties count as B.
     pub predicted: (usize, usize),
-    /// Whether choices and trials allow scaled weights: choices vary, trials are not fewer than parameters.
+    /// Whether choices and trials allow scaled weights, given a design of full rank: choices vary, trials are not fewer
+    /// than parameters.
     pub scalable: bool,
 }
 

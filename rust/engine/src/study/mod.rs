@@ -34,6 +34,7 @@ use crate::jackknife::{Jackknife, jackknife};
 use crate::outcome::{Outcome, Undefined};
 use crate::parallel::{Interrupt, map_units};
 use columns::code;
+use designs::Checked;
 use entries::Entries;
 use replicate::by_second_model;
 
@@ -60,7 +61,10 @@ pub struct Run {
 pub fn simulate(models: &[Settings], designs: Designs<'_>, run: &Run, interrupt: &Interrupt) -> Result<Vec<f64>> {
     crate::intervals::check_level(run.level)?;
     check_models(models)?;
-    models.iter().try_for_each(|settings| designs.check(settings))?;
+    let designs = models
+        .iter()
+        .map(|settings| designs.check(settings))
+        .collect::<Result<Vec<_>>>()?;
     if run.first.checked_add(run.count as u64).is_none() {
         return Err(Error::input("first", "a replicate below 2^64", run.first));
     }
@@ -70,7 +74,7 @@ pub fn simulate(models: &[Settings], designs: Designs<'_>, run: &Run, interrupt:
         .map_err(|_| Error::input("count", "as many replicates as fit into memory", run.count))?;
     for start in (0..run.count).step_by(ROWS_AT_ONCE) {
         let rows = map_units(run.threads, ROWS_AT_ONCE.min(run.count - start), interrupt, |i| {
-            replicate_of(models, designs, run, run.first + (start + i) as u64, interrupt)
+            replicate_of(models, &designs, run, run.first + (start + i) as u64, interrupt)
         })?;
         rows.iter().for_each(|row| out.extend_from_slice(row));
     }
@@ -94,15 +98,18 @@ fn check_models(models: &[Settings]) -> Result<()> {
 
 fn replicate_of(
     models: &[Settings],
-    designs: Designs<'_>,
+    designs: &[Checked<'_>],
     run: &Run,
     replicate: u64,
     interrupt: &Interrupt,
 ) -> Result<Vec<f64>> {
     let simulated = models
         .iter()
+        .zip(designs)
         .enumerate()
-        .map(|(model, settings)| Simulated::draw(settings, designs, (model, run.seed, replicate), None, interrupt))
+        .map(|(model, (settings, designs))| {
+            Simulated::draw(settings, designs, (model, run.seed, replicate), None, interrupt)
+        })
         .collect::<Result<Vec<_>>>()?;
     let mut row = Vec::new();
     for (place, own) in simulated.iter().enumerate() {

@@ -6,7 +6,7 @@ use crate::parallel::Interrupt;
 
 use super::columns::{GroupFigures, SetFigures};
 use super::deciding::Decisions;
-use super::designs::Designs;
+use super::designs::{Checked, Designs};
 use super::entries::{Table, mean, spread};
 use super::fitting::{Fitted, Fitter};
 use super::latent::{Agent, LARGEST};
@@ -53,7 +53,7 @@ impl Simulated {
     /// Simulates; `raw` keeps choices and replies where given.
     pub fn draw(
         settings: &Settings,
-        designs: Designs<'_>,
+        designs: &Checked<'_>,
         key: Key,
         mut raw: Option<&mut Raw>,
         interrupt: &Interrupt,
@@ -86,7 +86,7 @@ impl Simulated {
     fn decide(
         &mut self,
         settings: &Settings,
-        designs: Designs<'_>,
+        designs: &Checked<'_>,
         group: Group,
         key: Key,
         mut raw: Option<&mut Raw>,
@@ -100,7 +100,7 @@ impl Simulated {
         for (index, agent) in self.agents[place].iter().enumerate() {
             interrupt.check()?;
             let design = designs.of(settings, group, index, key.2);
-            decisions.draw(settings, agent, group, index, key, design);
+            decisions.draw(settings, agent, group, index, key, design.map(|one| one.differences));
             if let Some(raw) = raw.as_deref_mut() {
                 keep(&decisions, k, &mut raw.differences[place], &mut raw.choices[place]);
             }
@@ -116,7 +116,8 @@ impl Simulated {
             intercepts.push(fitted.coefficients[k]);
             let slopes = &fitted.coefficients[..k];
             let largest = slopes.iter().fold(0.0, |m: f64, b| m.max(b.abs()));
-            if fitted.scalable && largest > 0.0 {
+            let full_rank = design.is_none_or(|one| one.full_rank);
+            if fitted.scalable && full_rank && largest > 0.0 {
                 let row = self.weights[place].row_mut(index);
                 row.iter_mut().zip(slopes).for_each(|(w, b)| *w = b / largest * LARGEST);
                 self.weights[place].known[index] = true;
@@ -207,10 +208,10 @@ fn shape(reports: &Table, figures: &mut SetFigures) {
 
 /// Simulates one replicate, kept whole; an error where an argument is none.
 pub fn dump(settings: &Settings, designs: Designs<'_>, key: Key, interrupt: &Interrupt) -> Result<(Simulated, Raw)> {
-    designs.check(settings)?;
+    let designs = designs.check(settings)?;
     if key.0 > 1 {
         return Err(Error::input("model", "0 or 1", key.0));
     }
     let mut raw = Raw::default();
-    Simulated::draw(settings, designs, key, Some(&mut raw), interrupt).map(|simulated| (simulated, raw))
+    Simulated::draw(settings, &designs, key, Some(&mut raw), interrupt).map(|simulated| (simulated, raw))
 }
