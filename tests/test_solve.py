@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -16,12 +17,13 @@ from hypothesis import strategies as st
 from scipy.stats import norm
 
 from avowal.cli import app
-from avowal.errors import InputError
+from avowal.errors import AvowalError, InputError
 from avowal.quantities import Settings
 from avowal.sweep.crossing import LEVELLING, ROOT, Count, Scale, crossing
+from avowal.sweep.money import Pricing
 from avowal.sweep.power import power
 from avowal.sweep.run import Chunk, here
-from avowal.sweep.search import Evaluate, Found, search
+from avowal.sweep.search import Evaluate, Found, bounds, search
 from avowal.sweep.solve import Solution, solve
 from avowal.sweep.solved import printed, sentence
 
@@ -34,6 +36,12 @@ TINY = {"attributes": 2, "decisions": 8, "reports": 1, "fidelity": 0.8, "noise":
 def fisher(correlation: float) -> Curve:
     """Return the power of Fisher's z for a correlation above 0, by the number of pairs (.05, two-sided)."""
     return lambda n: float(norm.cdf(np.arctanh(correlation) * math.sqrt(n - 3) - norm.ppf(0.975))) if n > 3 else 0.0
+
+
+def weakened(plateau: float, noise: float) -> Curve:
+    """Return the power for a correlation that noise of variance noise / n weakens, by n, up to a plateau."""
+    strength = norm.ppf(plateau) + norm.ppf(0.975)
+    return lambda n: float(norm.cdf(strength / math.sqrt(1 + noise / n) - norm.ppf(0.975)))
 
 
 def levelling(top: float, loss: float) -> Curve:
@@ -58,7 +66,7 @@ def exact(curve: Curve) -> Evaluate:
 
 
 def searched(evaluate: Evaluate, target: float, **changes: object) -> Found:
-    given: dict[str, object] = {"start": 100, "scale": ROOT, "limit": 1600, "tolerance": 0.02, "budget": 50_000}
+    given: dict[str, object] = {"start": 100, "scales": ROOT, "limit": 1600, "tolerance": 0.02, "budget": 50_000}
     return search(evaluate, target=target, least=1, **(given | changes))  # type: ignore[arg-type]
 
 
@@ -66,14 +74,14 @@ def searched(evaluate: Evaluate, target: float, **changes: object) -> Found:
     correlation=st.floats(0.15, 0.9),
     target=st.floats(0.3, 0.97),
     start=st.integers(4, 300),
-    scale=st.sampled_from([ROOT, LEVELLING]),
+    scales=st.sampled_from([ROOT, LEVELLING]),
 )
 @settings(max_examples=60)
 def test_without_noise_the_answer_is_that_of_the_formula(
-    correlation: float, target: float, start: int, scale: Scale
+    correlation: float, target: float, start: int, scales: Sequence[Scale]
 ) -> None:
     curve = fisher(correlation)
-    found = searched(exact(curve), target, start=start, scale=scale)
+    found = searched(exact(curve), target, start=start, scales=scales)
     truth = answer(curve, target)
     assert found.status in ("found", "budget")
     assert found.low <= truth <= found.high
@@ -81,7 +89,7 @@ def test_without_noise_the_answer_is_that_of_the_formula(
 
 
 @pytest.mark.parametrize(
-    ("curve", "target", "scale"),
+    ("curve", "target", "scales"),
     [
         (fisher(0.5), 0.9, ROOT),
         (fisher(0.3), 0.8, ROOT),
@@ -90,13 +98,55 @@ def test_without_noise_the_answer_is_that_of_the_formula(
         (levelling(1.2, 6.0), 0.8, LEVELLING),
     ],
 )
-def test_intervals_hold_the_answer(curve: Curve, target: float, scale: Scale) -> None:
+def test_intervals_hold_the_answer(curve: Curve, target: float, scales: Sequence[Scale]) -> None:
     """Over 40 seeds; that 95% intervals of whole numbers hold it in fewer than 34 has a chance below .01."""
     truth = answer(curve, target)
-    every = [searched(noisy(curve, seed), target, scale=scale, start=30) for seed in range(40)]
+    every = [searched(noisy(curve, seed), target, scales=scales, start=30) for seed in range(40)]
     assert all(each.low <= each.n <= each.high for each in every)
     assert sum(each.low <= truth <= each.high for each in every) >= 34
     assert abs(np.mean([each.n for each in every]) - truth) < 0.75
+
+
+@pytest.mark.parametrize(("plateau", "target"), [(0.82, 0.8), (0.91, 0.9), (0.915, 0.9), (0.92, 0.9)])
+def test_intervals_hold_the_answer_where_power_levels_off(plateau: float, target: float) -> None:
+    """As above, of those searches that can tell the plateau from the target: some can't, and have to say so."""
+    curve = weakened(plateau, 2)
+    truth = answer(curve, target)
+    every = [searched(noisy(curve, seed), target, scales=LEVELLING, start=10, limit=160) for seed in range(40)]
+    answered = [each for each in every if each.status != "unresolved"]
+    assert len(answered) >= 20
+    assert sum(not each.low <= truth <= each.high for each in answered) <= 6
+    assert abs(np.median([each.n for each in answered]) - truth) < 0.25 * truth
+
+
+@pytest.mark.parametrize("budget", [0, 400])
+def test_without_a_budget_the_interval_is_what_single_numbers_prove(budget: int) -> None:
+    found = searched(noisy(weakened(0.97, 2), 1), 0.9, scales=LEVELLING, start=10, limit=160, budget=budget)
+    above = [n for n, count in found.counts.items() if bounds(count, 3)[0] >= 0.9]
+    below = [n for n, count in found.counts.items() if bounds(count, 3)[1] < 0.9]
+    assert found.status == "budget"
+    if budget == 0:
+        assert (found.low, found.high) == (max(below) + 1, min(above))
+    assert max(below) < found.low <= found.n <= found.high <= min(above)
+
+
+def test_settling_the_limit_leaves_half_the_budget() -> None:
+    found = searched(exact(lambda n: 0.9 if n == 1600 else 0.5), 0.9)
+    assert found.status == "unresolved"
+    assert found.counts[1600].replicates == 200 + 25_000
+
+
+def test_two_standard_errors_below_the_target_are_not_surely_below() -> None:
+    assert searched(exact(lambda n: 0.85), 0.9, budget=0).status == "unresolved"
+    assert searched(exact(lambda n: 0.80), 0.9, budget=0).status == "levels_off"
+
+
+def test_the_answer_rests_on_the_numbers_near_it() -> None:
+    def bent(n: int) -> float:
+        return float(norm.cdf(norm.ppf(0.9) + 0.3 * (math.sqrt(n) - math.sqrt(60)))) if n < 90 else 0.96
+
+    found = searched(exact(bent), 0.9, limit=100_000, start=30_000)
+    assert abs(found.n - 60) <= 1
 
 
 def test_a_found_interval_is_as_narrow_as_asked_for() -> None:
@@ -128,6 +178,7 @@ def test_a_jump_is_found_exactly(jump: int) -> None:
         (fisher(0.05), "rising"),
         (lambda n: 5 / math.sqrt(n) if n > 60 else 0.8, "falling"),
         (lambda n: 0.9, "unresolved"),
+        (lambda n: 0.0, "never"),
     ],
 )
 def test_what_has_no_answer_says_why(curve: Curve, status: str) -> None:
@@ -141,7 +192,7 @@ def test_what_has_no_answer_says_why(curve: Curve, status: str) -> None:
         lambda shares: max(shares.values()) - min(shares.values()) > 0.05
     ),
     st.floats(0.2, 0.9),
-    st.sampled_from([ROOT, LEVELLING]),
+    st.sampled_from([*ROOT, *LEVELLING]),
 )
 def test_the_line_is_that_of_statsmodels(shares: dict[int, float], target: float, scale: Scale) -> None:
     """The regression of statsmodels gets the imagined studies as a part of its counts."""
@@ -151,7 +202,7 @@ def test_the_line_is_that_of_statsmodels(shares: dict[int, float], target: float
     x = np.array([scale.of(n) for n in numbers])
     family = sm.families.Binomial(link=sm.families.links.Probit())
     line = sm.GLM(np.column_stack([successes, 1001 - successes]), sm.add_constant(x), family=family).fit().params
-    found = crossing(counts, target, scale, 1, 100_000)
+    found = crossing(counts, target, [scale], 1, 100_000)
     if line[1] < 1e-3:
         return
     assert found is not None
@@ -159,6 +210,22 @@ def test_the_line_is_that_of_statsmodels(shares: dict[int, float], target: float
     if scale.of(1) < at < scale.of(1000):
         assert scale.of(found.estimate) == pytest.approx(at, rel=1e-4, abs=1e-4)
         assert found.low <= found.estimate <= found.high
+
+
+@pytest.mark.parametrize(("plateau", "target"), [(0.82, 0.8), (0.91, 0.9), (0.92, 0.9)])
+def test_one_of_the_scales_suits_a_curve_that_levels_off(plateau: float, target: float) -> None:
+    """From numbers far apart, where the scale matters: alone, those that don't level off are off by a tenth or more."""
+    curve = weakened(plateau, 2)
+    counts = {n: Count(round(10_000 * curve(n)), 10_000) for n in (10, 20, 40, 80, 160)}
+    truth = answer(curve, target)
+    found = crossing(counts, target, LEVELLING, 1, 1000)
+    assert found is not None
+    assert abs(found.estimate - truth) < 0.07 * truth
+    assert found.low < truth < found.high
+    for scale in LEVELLING[1:]:
+        alone = crossing(counts, target, [scale], 1, 1000)
+        assert alone is not None
+        assert abs(alone.estimate - truth) > 0.1 * truth
 
 
 def test_scatter_beyond_chance_widens_the_interval() -> None:
@@ -183,7 +250,7 @@ def test_evaluations_are_those_of_power() -> None:
         ).table.row(0, named=True)
         for name in ("power", "power_low", "power_high", "mean", "width", "undefined"):
             assert row[name] == same[name]
-        assert row["supporting"] == row["power"] * row["replicates"]
+        assert row["supporting"] / row["replicates"] == row["power"]
     assert found.neighbours["agents"].to_list() == [found.n - 1, found.n, found.n + 1]
 
 
@@ -221,8 +288,16 @@ def test_an_interrupted_search_goes_on(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("changes", "told"),
     [
-        ({"target": "accuracy>=1"}, "between 0 and 1"),
-        ({"target": "accuracy>=0"}, "between 0 and 1"),
+        ({"target": "accuracy>=1"}, "from 0.01 to 0.99"),
+        ({"target": "accuracy>=0"}, "from 0.01 to 0.99"),
+        ({"target": "accuracy>=0.999"}, "from 0.01 to 0.99"),
+        ({"target": "accuracy>=1e-300"}, "from 0.01 to 0.99"),
+        ({"target": 0.9}, "ESTIMAND>=POWER"),
+        ({"test": 0.3}, "a claim, such as"),
+        ({"design": ["agents=5"]}, "a mapping"),
+        ({"base": None}, "settings, or the name"),
+        ({"level": "0.9"}, "a number between 0 and 1"),
+        ({"tolerance": "a"}, "a number between 0 and 1"),
         ({"target": "accuracy>0.9"}, "ESTIMAND>=POWER"),
         ({"target": "luck>=0.9"}, "luck"),
         ({"for_": "fidelity"}, "agents, trained_agents"),
@@ -262,6 +337,8 @@ def test_the_command_tells_what_the_function_finds(tmp_path: Path) -> None:
         (["--for", "agents"], "--solve with --for"),
         (["--budget", "100"], "--solve with --budget"),
         (["--solve", "accuracy>=.8", "--for", "agents", "--replicates", "10"], "no --replicates with --solve"),
+        (["--solve", "accuracy>=.8", "--for", "agents", "--x", "agents"], "no --x with --solve"),
+        (["--solve", "accuracy>=.8", "--for", "agents", "--no-charts"], "no --charts or --no-charts with --solve"),
         (["--solve", "accuracy>=.8", "--for", "agents", "--cell", "1"], "no --cell with --solve"),
         (["--solve", "accuracy>=.8", "--for", "agents", "--test", "gain"], "at most one --test"),
     ],
@@ -278,12 +355,42 @@ def test_options_that_contradict_each_other_are_refused(arguments: list[str], to
     [
         ("accuracy>-0.9", 100, "The smallest number of reports, 1, already gives a power of .8"),
         ("accuracy>0.9", 4, "No number of reports up to 4 gives a power of .8"),
+        (
+            "accuracy<-0.5",
+            4,
+            "No number of reports up to 4 gives a power of .8 for accuracy.weight_trained < -0.5: none of",
+        ),
     ],
 )
 def test_other_endings_are_told(test: str, limit: int, begins: str) -> None:
     found = solve({**TINY, "agents": 16}, "accuracy>=0.8", "reports", base=Settings(), test=test, limit=limit)
     assert sentence(found).startswith(begins)
-    assert len(printed(found)) == (2 if found.n is None else 3)
+    assert len(printed(found)) == (3 if found.n is None else 4)
+
+
+def test_the_search_begins_at_the_smaller_group() -> None:
+    design = {name: value for name, value in TINY.items() if name != "agents"}
+    uneven = replace(Settings(), trained_agents=16, native_agents=64)
+    found = solve(design, "accuracy>=0.8", base=uneven, test="accuracy>0.3", tolerance=0.2)
+    assert found.limit == 16 * 16
+
+
+def test_bills_are_those_of_the_pricing() -> None:
+    pricing = Pricing(seed=3, model="gpt-4o-2024-08-06", mode="batch")
+    found = tiny(pricing=pricing)
+    for n, bill in ((found.n, found.bill), (found.low, found.bill_low), (found.high, found.bill_high)):
+        cell = power({**TINY, "agents": n}, base=Settings(), tests=["accuracy"], replicates=1).sweep.cells[0]
+        assert bill == pricing.bill(cell)
+    assert found.bill.price is not None
+    assert found.bill.price < tiny(pricing=Pricing(seed=3, model="gpt-4o-2024-08-06")).bill.price
+
+
+def test_replicates_that_do_not_come_back_are_no_power() -> None:
+    def losing(chunks: Iterable[Chunk]) -> Iterator[tuple[Chunk, np.ndarray]]:
+        return (done for done in here()(chunks) if done[0].first != 0)
+
+    with pytest.raises(AvowalError, match="replicates of agents=16 came back"):
+        tiny(executor=losing)
 
 
 @pytest.mark.slow

@@ -13,7 +13,14 @@ from avowal.errors import InputError
 __all__ = ["asked", "solve"]
 
 _ONLY_HERE = {"for_": "--for", "limit": "--limit", "tolerance": "--tolerance", "budget": "--budget"}
-_NOT_HERE = {"replicates": "--replicates", "cell": "--cell", "replicate": "--replicate", "dump": "--dump"}
+_NOT_HERE = {
+    "replicates": "--replicates",
+    "cell": "--cell",
+    "replicate": "--replicate",
+    "dump": "--dump",
+    "across": "--x",
+    "charts": "--charts or --no-charts",
+}
 
 
 def asked(options: dict[str, Any]) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -44,12 +44,17 @@ class Scale:
     back: Callable[[float], float]
 
 
-ROOT = Scale(math.sqrt, lambda x: x * x)
+ROOT = (Scale(math.sqrt, lambda x: x * x),)
 """For agents: a test of size alpha with standard error s / sqrt(n) has power Phi(sqrt(n) d / s - z)."""
 
-LEVELLING = Scale(lambda n: -1 / math.sqrt(n), lambda x: x**-2)
+LEVELLING = (
+    Scale(lambda n: -1 / n, lambda x: -1 / x),
+    Scale(lambda n: -1 / math.sqrt(n), lambda x: x**-2),
+    Scale(math.log, math.exp),
+)
 """For decisions and reports: a correlation weakened by noise of variance c / n is r / sqrt(1 + c / n). By the logarithm
-of n its curvature is 1.5 c / (n + c) - 1 times its slope, which this scale, with -1/2, meets midway."""
+of n its curvature is 1.5 c / (n + c) - 1 times its slope; on these scales a line's is -1, -1/2 and 0. The first is
+right where power has all but levelled off, the last where n is half of c."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +77,9 @@ class Crossing:
     slope: float
 
 
-def crossing(counts: Mapping[int, Count], target: float, scale: Scale, least: int, limit: int) -> Crossing | None:
+def crossing(
+    counts: Mapping[int, Count], target: float, scales: Sequence[Scale], least: int, limit: int
+) -> Crossing | None:
     """Fit a probit line to counts, and find where it reaches a target.
 
     Each number also gets one imagined study that supports the claim with the target as its probability. It moves
@@ -84,42 +91,35 @@ def crossing(counts: Mapping[int, Count], target: float, scale: Scale, least: in
         By number of agents, decisions or reports: 1 or more.
     target
         The power to reach, between 0 and 1.
-    scale
-        On which the line is straight.
+    scales
+        On one of which the line is straight.
     least, limit
         The interval isn't followed beyond these.
 
     Returns
     -------
     Crossing or None
-        The interval is that of the profile likelihood; where the counts scatter around the line more than by chance
-        (Pearson's chi-squared beyond its 95% point), it is widened by the heterogeneity factor (Finney 1971, Probit
-        Analysis, 3rd ed., 4.6). None for fewer than two numbers, or a line that doesn't rise.
+        That of the scale with the most likely line. The interval is that of the profile likelihood, over the lines on
+        all scales; where the counts scatter around the best line more than by chance (Pearson's chi-squared beyond its
+        95% point), it is widened by the heterogeneity factor (Finney 1971, Probit Analysis, 3rd ed., 4.6). None for
+        fewer than two numbers, or where no line rises.
     """
     if len(counts) < 2:
         return None
-    line = _Line(counts, target, scale)
-    fitted, best = _probit(np.column_stack([np.ones_like(line.x), line.x]), line, 0.0, np.zeros(2))
-    if fitted[1] <= 0:
+    lines = [line for line in (_Line(counts, target, scale) for scale in scales) if line.fitted[1] > 0]
+    if not lines:
         return None
-    at = float((line.goal - fitted[0]) / fitted[1])
-    room = _critical(line, fitted) / 2
-    line.slope = fitted[1:]
-    low = line.end(at, line.u(least), best - room)
-    high = line.end(at, line.u(limit), best - room)
-    number = line.number(at)
+    best = max(lines, key=lambda line: line.likelihood)
+    required = best.likelihood - best.critical() / 2
+    ends = [line.ends(least, limit, required) for line in lines if line.likelihood >= required]
+    number = best.number(best.at)
     step = 1e-4 * number
-    slope = fitted[1] * (line.u(number + step) - line.u(number - step)) / (2 * step)
-    return Crossing(
-        number,
-        0.0 if low is None else line.number(low),
-        math.inf if high is None else line.number(high),
-        float(slope),
-    )
+    slope = best.fitted[1] * (best.u(number + step) - best.u(number - step)) / (2 * step)
+    return Crossing(number, min(low for low, _ in ends), max(high for _, high in ends), float(slope))
 
 
 class _Line:
-    """The counts as a regression sees them, on a centred scale of unit spread."""
+    """The counts as a regression sees them, on a centred scale of unit spread, and the line through them."""
 
     def __init__(self, counts: Mapping[int, Count], target: float, scale: Scale) -> None:
         numbers = sorted(counts)
@@ -131,7 +131,9 @@ class _Line:
         self.centre = float(np.average(raw, weights=self.of))
         self.spread = float(np.sqrt(np.average((raw - self.centre) ** 2, weights=self.of)))
         self.x = (raw - self.centre) / self.spread
-        self.slope = np.zeros(1)
+        columns = np.column_stack([np.ones_like(self.x), self.x])
+        self.fitted, self.likelihood = _probit(columns, self, 0.0, np.zeros(2))
+        self.at = float((self.goal - self.fitted[0]) / self.fitted[1]) if self.fitted[1] > 0 else math.nan
 
     def u(self, number: float) -> float:
         return (self.scale.of(number) - self.centre) / self.spread
@@ -139,16 +141,31 @@ class _Line:
     def number(self, u: float) -> float:
         # A root below zero means no number at all, but squaring would make it one; and others have no end.
         raw = self.centre + self.spread * u
-        return self.scale.back(min(max(raw, self.scale.of(1e-9)), self.scale.of(1e9)))
+        return self.scale.back(min(max(raw, self.scale.of(1e-6)), self.scale.of(1e9)))
+
+    def critical(self) -> float:
+        """Return by how much twice the log likelihood may fall inside the interval."""
+        p = _share(self.fitted[0] + self.fitted[1] * self.x)
+        chi_squared = float(np.sum((self.supporting - self.of * p) ** 2 / (self.of * p * (1 - p))))
+        df = len(self.x) - 2
+        # Wilson and Hilferty's approximation (1931) to the 95% point of chi-squared.
+        if df == 0 or chi_squared <= df * (1 - 2 / (9 * df) + 1.6448536 * math.sqrt(2 / (9 * df))) ** 3:
+            return _Z**2
+        return float(_core.t_quantile(0.975, df) ** 2 * chi_squared / df)
 
     def profile(self, at: float) -> float:
         """Return the highest log likelihood of a line that doesn't fall and reaches the target there."""
-        slope, likelihood = _probit((self.x - at)[:, None], self, self.goal, self.slope)
+        slope, likelihood = _probit((self.x - at)[:, None], self, self.goal, self.fitted[1:])
         return likelihood if slope[0] >= 0 else _likelihood(np.full_like(self.x, self.goal), self)
 
-    def end(self, at: float, bound: float, least: float) -> float | None:
+    def ends(self, least: int, limit: int, required: float) -> tuple[float, float]:
+        """Return the numbers between which the profile is as likely as required: 0 or infinity for no end."""
+        low, high = self.end(self.u(least), required), self.end(self.u(limit), required)
+        return 0.0 if low is None else self.number(low), math.inf if high is None else self.number(high)
+
+    def end(self, bound: float, least: float) -> float | None:
         """Return where the profile falls below a likelihood on the way to a bound, or None if it doesn't."""
-        inside, outside = at, bound
+        inside, outside = self.at, bound
         if self.profile(outside) >= least:
             return None
         # The answer is a whole number: a hundredth of one is as fine as anybody can see.
@@ -156,16 +173,6 @@ class _Line:
             middle = (inside + outside) / 2
             inside, outside = (middle, outside) if self.profile(middle) >= least else (inside, middle)
         return inside
-
-
-def _critical(line: _Line, fitted: Floats) -> float:
-    p = _share(fitted[0] + fitted[1] * line.x)
-    chi_squared = float(np.sum((line.supporting - line.of * p) ** 2 / (line.of * p * (1 - p))))
-    df = len(line.x) - 2
-    # Wilson and Hilferty's approximation (1931) to the 95% point of chi-squared.
-    if df == 0 or chi_squared <= df * (1 - 2 / (9 * df) + 1.6448536 * math.sqrt(2 / (9 * df))) ** 3:
-        return _Z**2
-    return float(_core.t_quantile(0.975, df) ** 2 * chi_squared / df)
 
 
 def _share(probit: Floats) -> Floats:

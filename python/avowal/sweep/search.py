@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from avowal.sweep.crossing import Count, Crossing, Scale, crossing
@@ -14,10 +14,11 @@ __all__ = ["Evaluate", "Found", "Status", "bounds", "first_replicates", "search"
 Evaluate = Callable[[Mapping[int, int]], Mapping[int, int]]
 """Takes how many replicates of which numbers; returns how many of the first so many support the claim."""
 
-Status = Literal["found", "budget", "smallest", "levels_off", "rising", "falling", "unresolved"]
+Status = Literal["found", "budget", "smallest", "levels_off", "rising", "falling", "never", "unresolved"]
 
 SURE = 3.0
-"""Standard normal deviation at which a power is taken to lie on one side of the target, while bracketing."""
+"""Standard normal deviation at which a power is taken to lie on one side of the target, while bracketing. It bounds the
+interval for good, and is looked at with every number that is tried: 2, and one number in 20 would be taken wrongly."""
 
 APART = math.sqrt(2)
 """The same for two powers that differ by two standard errors of a difference."""
@@ -63,7 +64,7 @@ def search(
     *,
     start: int,
     target: float,
-    scale: Scale,
+    scales: Sequence[Scale],
     least: int,
     limit: int,
     tolerance: float,
@@ -79,8 +80,8 @@ def search(
         Where to begin, from `least` to `limit`.
     target
         Between 0 and 1.
-    scale
-        On which the probit of power is locally linear.
+    scales
+        On one of which the probit of power is locally linear.
     least, limit
         Smallest and largest number to consider.
     tolerance
@@ -93,7 +94,7 @@ def search(
     Found
         It depends on what `evaluate` returns for these arguments alone.
     """
-    state = _Search(evaluate, target, scale, least, limit, tolerance, budget)
+    state = _Search(evaluate, target, scales, least, limit, tolerance, budget)
     return state.bracket(start) or state.refine()
 
 
@@ -101,11 +102,12 @@ def search(
 class _Search:
     evaluate: Evaluate
     target: float
-    scale: Scale
+    scales: Sequence[Scale]
     least: int
     limit: int
     tolerance: float
     left: int
+    refined: bool = False
     counts: dict[int, Count] = field(default_factory=dict)
 
     def bracket(self, start: int) -> Found | None:
@@ -132,6 +134,8 @@ class _Search:
         before = max((n for n in self.counts if n < top), default=max(top // 2, self.least))
         highest = max(self.counts, key=lambda n: self.counts[n].supporting / self.counts[n].replicates)
         self.ask(dict.fromkeys((highest, before, top), 4 * first))
+        if not any(count.supporting for count in self.counts.values()):
+            return self.ended("never")
         if bounds(self.counts[highest], SURE)[0] > bounds(self.counts[top], SURE)[1]:
             return self.ended("falling")
         rises = bounds(self.counts[before], APART)[1] < bounds(self.counts[top], APART)[0]
@@ -154,10 +158,12 @@ class _Search:
             around = {*beside, *self.apart(n, at.slope)}
             while all(m in self.counts and self.counts[m].replicates >= each for m in around):
                 each = _up(1.4 * each)
-            plan = self.affordable(dict.fromkeys(around, each))
+            plan = self.affordable(dict.fromkeys(around, each), self.left)
             if not plan:
-                return self.ended("budget", n, low, high)
+                # A line through numbers far apart may guess a crossing, but its interval proves nothing.
+                return self.ended("budget", n, *((low, high) if self.refined else self.sure()))
             self.spend(plan)
+            self.refined = True
 
     @property
     def span(self) -> float:
@@ -165,8 +171,8 @@ class _Search:
         return min(math.sqrt(self.tolerance), 0.15)
 
     def fit(self) -> Crossing:
-        """Fit a line to all counts, then to those near the crossing alone, where it is straight."""
-        found = crossing(self.counts, self.target, self.scale, self.least, self.limit)
+        """Fit a line to all counts, then to those near the crossing alone, where it is straight; join the intervals."""
+        found = crossing(self.counts, self.target, self.scales, self.least, self.limit)
         if found is not None:
             reach = math.exp(2 * self.span)
             middle = self.whole(found)[0]
@@ -175,8 +181,11 @@ class _Search:
                 for n, count in self.counts.items()
                 if abs(n - middle) <= 3 or middle / reach <= n <= middle * reach
             }
-            closer = crossing(near, self.target, self.scale, self.least, self.limit) if len(near) > 2 else None
-            return closer or found
+            closer = crossing(near, self.target, self.scales, self.least, self.limit) if len(near) > 2 else None
+            if closer is not None:
+                # Of many numbers that are tried, those that look steep by chance hold the search where they stand.
+                return replace(closer, low=min(closer.low, found.low), high=max(closer.high, found.high))
+            return found
         low, high = self.sure()
         return Crossing(math.sqrt(low * high), low, high, 0.0)
 
@@ -205,17 +214,21 @@ class _Search:
         return int(low >= self.target) - int(high < self.target)
 
     def settle(self, n: int) -> int:
-        """Evaluate a number until it is sure on which side it lies, or the budget is spent."""
-        while self.side(n) == 0 and (plan := self.affordable({n: 4 * self.counts[n].replicates})):
+        """Evaluate a number until it is sure on which side it lies, or half the budget is spent."""
+        kept = self.left // 2
+        while self.side(n) == 0 and self.left > kept:
+            plan = self.affordable({n: 2 * self.counts[n].replicates}, self.left - kept)
+            if not plan:
+                break
             self.spend(plan)
         return self.side(n)
 
-    def affordable(self, plan: dict[int, int]) -> dict[int, int]:
-        """Return what the budget allows of a plan: fewer replicates of all numbers, if need be."""
+    def affordable(self, plan: dict[int, int], room: int) -> dict[int, int]:
+        """Return what there is room for of a plan: fewer replicates of all numbers, if need be."""
         have = {n: self.counts[n].replicates if n in self.counts else 0 for n in plan}
         for most in range(max(plan.values()), 0, -_ROUND):
             less = {n: min(count, most) for n, count in plan.items() if min(count, most) > have[n]}
-            if sum(count - have[n] for n, count in less.items()) <= self.left:
+            if sum(count - have[n] for n, count in less.items()) <= room:
                 return less
         return {}
 

@@ -6,6 +6,7 @@ import json
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from numbers import Real
 from pathlib import Path
 from typing import Any
 
@@ -13,10 +14,10 @@ import polars as pl
 
 from avowal import __version__
 from avowal.checks import as_u64
-from avowal.errors import InputError
+from avowal.errors import AvowalError, InputError
 from avowal.quantities import Settings
 from avowal.sweep.crossing import LEVELLING, ROOT
-from avowal.sweep.estimands import Claim, Interval, claim
+from avowal.sweep.estimands import COLUMNS, Claim, Interval, claim
 from avowal.sweep.grid import SHORT, Design, Value
 from avowal.sweep.money import Bill, Pricing
 from avowal.sweep.power import Sweep, prepare
@@ -39,6 +40,9 @@ _TARGET = re.compile(r"\s*([a-z_.]+)\s*>=\s*([0-9.eE+-]+)\s*")
 _MOST = 1_000_000
 """The engine takes no more of anything."""
 
+_LEAST, _GREATEST = 0.01, 0.99
+"""Targets between which 1,000 replicates of a number tell it from 0 and 1: nearer to 1, it takes 10 / (1 - target)."""
+
 
 @dataclass(frozen=True, slots=True)
 class Solution:
@@ -52,15 +56,16 @@ class Solution:
         What is to be shown, and the power to reach.
     status
         ``found`` where the interval is as narrow as asked for; ``budget`` where the budget was spent before;
-        ``smallest`` where the smallest number already suffices. Without a number: ``levels_off`` where power no longer
-        rises measurably up to the limit; ``rising`` where it does, but the limit comes first; ``falling`` where power
-        falls as the number grows; ``unresolved`` where the power at the limit can't be told from the target.
+        ``smallest`` where the smallest number already suffices. Without a number: ``levels_off`` where power at the
+        limit is not measurably higher than at the number before; ``rising`` where it is, but the limit comes first;
+        ``falling`` where power is higher at some smaller number; ``never`` where no replicate supports the claim;
+        ``unresolved`` where the power at the limit can't be told from the target.
     n, low, high
         The number, and its 95% interval for the error of simulating; None without a number.
     evaluations
-        One row for each number that was simulated, ascending: the parameter, ``replicates``, ``supporting`` and the
-        columns ``power``, ``power_low``, ``power_high``, ``undefined``, ``mean``, ``sd``, ``width`` of
-        :data:`~avowal.sweep.summary.SUMMARY`.
+        One row for each number that was simulated, ascending: the parameter, ``replicates``, ``supporting`` (how many
+        of them support the claim) and the columns ``power``, ``power_low``, ``power_high``, ``undefined``, ``mean``,
+        ``sd``, ``width`` of :data:`~avowal.sweep.summary.SUMMARY`.
     bill, bill_low, bill_high
         Prices of the designs with n, low and high; None without a number.
     limit, tolerance, budget
@@ -144,7 +149,7 @@ def solve(
     design
         One design, as for :func:`avowal.power`. The search begins at its value of the parameter.
     target
-        Such as ``accuracy>=0.9`` or ``gain.native>=0.8``: an estimand and a power between 0 and 1.
+        Such as ``accuracy>=0.9`` or ``gain.native>=0.8``: an estimand and a power from .01 to .99.
     for_
         One of :data:`COUNTS`.
     base, seed, level, interval, pricing, executor
@@ -178,6 +183,7 @@ def solve(
     'found'
     """
     each, power = _claimed(target, test)
+    _check_types(design, base, {"level": level, "tolerance": tolerance})
     first = _first(dict(design or {}), for_, base, each, seed, level, interval, pricing)
     start = _start(first, for_)
     most = _checked(limit, start, tolerance)
@@ -192,7 +198,7 @@ def solve(
         studies.evaluate,
         start=min(start, most),
         target=power,
-        scale=ROOT if for_ in _AGENTS else LEVELLING,
+        scales=ROOT if for_ in _AGENTS else LEVELLING,
         least=1,
         limit=most,
         tolerance=float(tolerance),
@@ -227,7 +233,6 @@ class _Studies:
             seed=first.seed,
             level=first.level,
             interval=first.interval,
-            pricing=first.pricing,
         )
 
     def evaluate(self, plan: Mapping[int, int]) -> dict[int, int]:
@@ -244,21 +249,32 @@ class _Studies:
 
     def summary(self, n: int, replicates: int) -> dict[str, Any]:
         first = self.first
-        rows = self.store.load(self.sweep(n).cells[0].key(first.seed, first.level))
-        found: dict[str, Any] = summarise(rows, first.claims, first.interval, replicates)[0]
-        return found | {"supporting": round(found["power"] * replicates)}
+        numbers, figures = self.store.load(self.sweep(n).cells[0].key(first.seed, first.level))
+        found: dict[str, Any] = summarise((numbers, figures), first.claims, first.interval, replicates)[0]
+        if found["replicates"] != replicates:
+            # An executor or a store that drops some would turn lost work into a power.
+            told = f"{found['replicates']} of {replicates} replicates of {self.parameter}={n} came back"
+            raise AvowalError(f"{told}; the others were not simulated, or not kept")
+        tested = first.claims[0]
+        _, low, high, _ = (
+            figures[numbers < replicates, COLUMNS.index(name)] for name in tested.figures(first.interval)
+        )
+        supports = low > tested.threshold if tested.above else high < tested.threshold
+        return found | {"supporting": int(supports.sum())}
 
 
 def _claimed(target: str, test: str | Claim | None) -> tuple[Claim, float]:
-    parts = _TARGET.fullmatch(target)
-    form = "ESTIMAND>=POWER, with a power between 0 and 1, such as accuracy>=0.9"
+    parts = _TARGET.fullmatch(target) if isinstance(target, str) else None
+    form = f"ESTIMAND>=POWER, with a power from {_LEAST:g} to {_GREATEST:g}, such as accuracy>=0.9"
     try:
         power = float(parts[2]) if parts else 0.0
     except ValueError:
         power = 0.0
-    if parts is None or not 0 < power < 1:
+    if parts is None or not _LEAST <= power <= _GREATEST:
         raise InputError.at(form, repr(target), field="solve")
     aimed = claim(parts[1])
+    if test is not None and not isinstance(test, str | Claim):
+        raise InputError.at("a claim, such as accuracy>0.3", repr(test), field="test")
     tested = aimed if test is None else test if isinstance(test, Claim) else claim(test)
     if tested.estimand != aimed.estimand:
         raise InputError.at(f"a claim on {aimed.estimand}, whose power is solved for", str(tested), field="test")
@@ -285,6 +301,17 @@ def _first(
     given = {parameter: _start(held, parameter)} | design
     # Where another name of the design sets the parameter too, this says so.
     return prepare(given, base=base, tests=[tested], seed=seed, level=level, interval=interval, pricing=pricing)
+
+
+def _check_types(design: object, base: object, numbers: Mapping[str, object]) -> None:
+    """Refuse what nobody who runs a type checker would give."""
+    if design is not None and not isinstance(design, Mapping):
+        raise InputError.at("a mapping from names to values", repr(design), field="design")
+    if not isinstance(base, Settings | str | Path):
+        raise InputError.at("settings, or the name or file of a profile", repr(base), field="base")
+    for name, value in numbers.items():
+        if not isinstance(value, Real):
+            raise InputError.at("a number between 0 and 1", repr(value), field=name)
 
 
 def _checked(limit: int | None, start: int, tolerance: float) -> int:

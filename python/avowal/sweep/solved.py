@@ -6,7 +6,7 @@ from typing import Any
 
 from avowal.sweep.money import Bill
 from avowal.sweep.solve import Solution
-from avowal.text import NONE, number, table
+from avowal.text import NONE, estimate, number, table
 
 __all__ = ["printed", "sentence"]
 
@@ -28,6 +28,9 @@ def printed(found: Solution) -> list[object]:
     if found.n is not None:
         parts.append(_table(found, "At the answer, and beside it", found.neighbours.to_dicts()))
     parts.append(_table(found, "All that was simulated", found.evaluations.to_dicts()))
+    parts.append(
+        "Power: the share of replicates that support the claim, with its 95% interval for the error of simulating."
+    )
     if found.evaluations["undefined"].sum():
         parts.append("Replicates without an interval count as not supporting the claim.")
     return parts
@@ -63,35 +66,33 @@ def sentence(found: Solution) -> str:
             f"the power there, {_power(rows[top])}, can't be told from it with a budget of {found.budget:,} replicates"
         )
         return f"Whether {found.parameter} up to the limit, {top:,}, give {what} is open: {told}."
+    none = f"No number of {found.parameter} up to {top:,} gives {what}"
+    if found.status == "never":
+        many = found.evaluations["replicates"].sum()
+        mean = number(rows[top]["mean"])
+        return f"{none}: none of {many:,} replicates supports the claim. At {top:,}, the mean estimate is {mean}."
     before = max((n for n in rows if n < top), key=lambda n: rows[n]["power"] if found.status == "falling" else n)
     there = f"{_power(rows[before])} at {before:,}, {_power(rows[top])} at {top:,}"
-    how = {"levels_off": "levels off", "rising": "still rises, and a higher limit may reach it", "falling": "falls"}
-    return f"No number of {found.parameter} up to {top:,} gives {what}: power {how[found.status]} ({there})."
+    how = {
+        "levels_off": "not measurably higher there than",
+        "rising": "higher there than",
+        "falling": "lower there than",
+    }
+    more = " A higher limit may reach it." if found.status == "rising" else ""
+    return f"{none}: power is {how[found.status]} at {before:,} ({there}).{more}"
 
 
 def _table(found: Solution, title: str, rows: list[dict[str, Any]]) -> object:
-    head = [found.parameter, "studies", "supporting", "power", "95% (simulation)", "estimate", "width"]
+    head = [found.parameter, "replicates", "power", "mean", "width"]
     cells = [
-        [
-            f"{row[found.parameter]:,}",
-            f"{row['replicates']:,}",
-            f"{row['supporting']:,}",
-            number(row["power"], 3),
-            _band(row, 3),
-            number(row["mean"]),
-            number(row["width"]),
-        ]
+        [f"{row[found.parameter]:,}", f"{row['replicates']:,}", _power(row), number(row["mean"]), number(row["width"])]
         for row in rows
     ]
     return table(title, head, cells)
 
 
 def _power(row: dict[str, Any]) -> str:
-    return f"{number(row['power'], 3)} {_band(row, 3)}"
-
-
-def _band(row: dict[str, Any], places: int) -> str:
-    return f"[{number(row['power_low'], places)}, {number(row['power_high'], places)}]"
+    return estimate(row["power"], (row["power_low"], row["power_high"]))
 
 
 def _price(bill: Bill | None) -> str:
