@@ -72,14 +72,10 @@ def sentence(found: Solution) -> str:
         mean = number(rows[top]["mean"])
         return f"{none}: none of {many:,} replicates supports the claim. At {top:,}, the mean estimate is {mean}."
     before = max((n for n in rows if n < top), key=lambda n: rows[n]["power"] if found.status == "falling" else n)
-    there = f"{_power(rows[before])} at {before:,}, {_power(rows[top])} at {top:,}"
-    how = {
-        "levels_off": "not measurably higher there than",
-        "rising": "higher there than",
-        "falling": "lower there than",
-    }
+    how = {"levels_off": "not measurably higher than", "rising": "higher than", "falling": "lower than"}[found.status]
+    told = f"power at {top:,}, {_power(rows[top])}, is {how} at {before:,}, {_power(rows[before])}"
     more = " A higher limit may reach it." if found.status == "rising" else ""
-    return f"{none}: power is {how[found.status]} at {before:,} ({there}).{more}"
+    return f"{none}: {told}.{more}"
 
 
 def _table(found: Solution, title: str, rows: list[dict[str, Any]]) -> object:
