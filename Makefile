@@ -38,8 +38,9 @@ test: test-rust test-python
 test-rust:
 	cargo test --quiet --locked -p avowal-engine -p avowal-tokens
 
+# One file's tests stay together: pages of the docs run in order.
 test-python: $(ready)
-	$(bin)/pytest -q
+	$(bin)/pytest -q -n auto --dist loadfile
 
 # Exit status 5 says that no test is marked slow.
 test-slow: $(ready) $(model)
