@@ -1,10 +1,14 @@
 """What every test may ask for: the folder of the authors' published files."""
 
 import os
+import signal
 from pathlib import Path
 
 import pytest
 from hypothesis import settings
+
+# What a shell runs in the background ignores Ctrl-C from the start, and so would every process that a test starts.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 # Laws say nothing of speed, and a busy machine passes the default 200 ms now and then.
 settings.register_profile("avowal", deadline=None)
