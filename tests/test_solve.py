@@ -402,8 +402,8 @@ def test_intervals_hold_what_brute_force_finds(for_: str, target: float, numbers
     grid = power({**design, for_: list(numbers)}, base=Settings(), tests=claims, replicates=40_000, seed=999).table
     reached = grid.filter(grid["power"] >= target)[for_].item(0)
     held = 0
-    for seed in range(100):
+    for seed in range(40):
         found = solve(design, f"accuracy>={target}", for_, base=Settings(), test=claims[0], seed=seed)
         assert found.status in ("found", "budget")
         held += found.low <= reached <= found.high
-    assert held >= 90
+    assert held >= 36

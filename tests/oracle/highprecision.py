@@ -176,7 +176,11 @@ class Objective:
             return None
         damping = 0.0
         for _ in range(steps):
-            gradient, curvature = self.gradient(theta), self.curvature(theta)
+            try:
+                gradient, curvature = self.gradient(theta), self.curvature(theta)
+            except SingularError:
+                # So far out that no information is left: this climb leads to no optimum.
+                return None
             scale = [abs(curvature[i, i]) or 1 for i in range(len(theta))]
             for _ in range(80):
                 damped = curvature.copy()
@@ -323,8 +327,14 @@ def _determinant(matrix: Array) -> Any:
     return _eliminate(matrix, matrix[:, :0])[2]
 
 
+class SingularError(ArithmeticError):
+    """A matrix that rounding has left without an inverse."""
+
+
 def _solve(matrix: Array, right: Array) -> Array:
     a, b, _ = _eliminate(matrix, right)
+    if not all(a[i, i] for i in range(len(a))):
+        raise SingularError
     for i in reversed(range(len(a))):
         b[i] = (b[i] - (a[i, i + 1 :] @ b[i + 1 :] if i + 1 < len(a) else 0)) / a[i, i]
     return b
