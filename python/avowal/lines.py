@@ -9,7 +9,7 @@ has the tokens of its context's text, counted once, plus those of its values, co
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal, get_args
 
@@ -27,6 +27,7 @@ from avowal.tokens import DEFAULT_ENCODING, PER_MESSAGE, count, count_many, mess
 
 __all__ = [
     "Kind",
+    "Prompt",
     "Queries",
     "Stage",
     "Training",
@@ -34,6 +35,7 @@ __all__ = [
     "frame_tokens",
     "line_tokens",
     "prompt_tokens",
+    "prompts",
     "reply_tokens",
 ]
 
@@ -110,6 +112,58 @@ class Queries:
 
 
 Stage = Training | Queries
+
+
+@dataclass(frozen=True, slots=True)
+class Prompt:
+    """What one request or training line shows a model.
+
+    Attributes
+    ----------
+    context
+        What it is about.
+    trial
+        The number of its pair in the context's sequence.
+    a, b
+        The options in the order shown, in the attributes' units.
+    messages
+        Each with ``role`` and ``content``.
+    """
+
+    context: Context
+    trial: int
+    a: tuple[float, ...]
+    b: tuple[float, ...]
+    messages: list[dict[str, str]]
+
+
+def prompts(stage: Stage, *, seed: int) -> Iterator[Prompt]:
+    """Write the prompts of a stage.
+
+    Parameters
+    ----------
+    stage
+        The stage.
+    seed
+        Of the pairs, as for :func:`avowal.design.pairs`.
+
+    Yields
+    ------
+    Prompt
+        Context after context, each one's trials in order.
+
+    Raises
+    ------
+    InputError
+        For a seed out of range.
+    """
+    shown: dict[int, NDArray[np.float64]] = {}
+    for places in by_attributes(stage.contexts).values():
+        group = [stage.contexts[place] for place in places]
+        shown.update(zip(places, _drawn(group, stage.first + stage.trials, stage.first, seed), strict=True))
+    for place, context in enumerate(stage.contexts):
+        for trial, (a, b) in enumerate(shown[place].tolist(), stage.first):
+            yield Prompt(context, trial, tuple(a), tuple(b), _ASK[stage.kind](context, a, b))
 
 
 def line_tokens(stage: Stage, *, seed: int, encoding: str = DEFAULT_ENCODING) -> pl.DataFrame:
@@ -192,9 +246,7 @@ def drawn_tokens(
     InputError
         For no context, different numbers of attributes, a number out of range, another kind, or an unknown encoding.
     """
-    units = np.array([unit_id(context.name) for context in contexts], dtype=np.uint64)
-    pairs = pairs_arrays(*arrays(contexts), trials, seed=seed, units=units)[:, first:]
-    return prompt_tokens(contexts, pairs, kind=kind, encoding=encoding)
+    return prompt_tokens(contexts, _drawn(contexts, trials, first, seed), kind=kind, encoding=encoding)
 
 
 def frame_tokens(encoding: str = DEFAULT_ENCODING) -> int:
@@ -282,6 +334,12 @@ def reply_tokens(contexts: Sequence[Context], *, kind: Kind, encoding: str = DEF
     if kind == "decisions":
         return np.full(len(contexts), count("A", encoding), dtype=np.int64)
     return count_many([json.dumps(dict.fromkeys([x.name for x in c.attributes], -100)) for c in contexts], encoding)
+
+
+def _drawn(contexts: Sequence[Context], trials: int, first: int, seed: int) -> NDArray[np.float64]:
+    units = np.array([unit_id(context.name) for context in contexts], dtype=np.uint64)
+    drawn: NDArray[np.float64] = pairs_arrays(*arrays(contexts), trials, seed=seed, units=units)[:, first:]
+    return drawn
 
 
 def _value_tokens(values: NDArray[np.float64], encoding: str) -> NDArray[np.int64]:

@@ -9,7 +9,20 @@ from avowal.contexts import Context
 from avowal.lines import Kind, Queries, Training
 from avowal.study.config import StudyFile
 
-__all__ = ["Stage", "stages"]
+__all__ = ["ROLES", "Stage", "stages"]
+
+ROLES = {
+    "train": ("weights", "introspection_first", "introspection_last", "introspection_all"),
+    "decisions": ("learned", "native", "learned_after_first", "learned_after_last", "native_after"),
+    "reports": (
+        "off_the_shelf", "weight_trained", "native_before", "introspection_first", "introspection_last", "native_after",
+    ),
+}  # fmt: skip
+"""What stages are in their chain, by what they do.
+
+Decisions and reports ``after_first`` (and reports ``introspection_first``) are those of the model trained on the first
+fold, about the contexts of the last one; ``after_last`` the reverse.
+"""
 
 OFF_THE_SHELF = "report, off the shelf"
 WEIGHTS = "train weights"
@@ -26,6 +39,8 @@ class Stage:
         The base model.
     seed
         Of the training that its model has gone through; None for the base itself.
+    role
+        What the stage is in its chain; of :data:`ROLES`.
     sends
         The training file's lines or the requests, by the stage's name.
     model
@@ -38,6 +53,7 @@ class Stage:
 
     base: str
     seed: int | None
+    role: str
     sends: Training | Queries
     model: str | None
     label: str | None
@@ -67,22 +83,22 @@ def stages(study: StudyFile) -> tuple[Stage, ...]:
 
 def _of_base(study: StudyFile, base: str) -> Iterator[Stage]:
     make = _Maker(study, base, None)
-    yield make.asks(OFF_THE_SHELF, "reports", study.trained, None)
+    yield make.asks("off_the_shelf", OFF_THE_SHELF, "reports", study.trained, None)
     for seed in study.training.seeds:
         yield from _chain(_Maker(study, base, seed))
 
 
 def _chain(make: _Maker) -> Iterator[Stage]:
     study, design = make.study, make.study.design
-    weights = make.trains(WEIGHTS, "decisions", study.trained, design.training, None)
+    weights = make.trains("weights", WEIGHTS, "decisions", study.trained, design.training, None)
     yield weights
     decided = {
-        group: make.asks(DECIDE[group], "decisions", contexts, weights.name)
-        for group, contexts in (("trained", study.trained), ("native", study.native))
+        group: make.asks(role, DECIDE[group], "decisions", contexts, weights.name)
+        for group, role, contexts in (("trained", "learned", study.trained), ("native", "native", study.native))
     }
     yield from decided.values()
-    yield make.asks("report, weight-trained", "reports", study.trained, weights.name)
-    yield make.asks("report, native contexts before", "reports", study.native, weights.name)
+    yield make.asks("weight_trained", "report, weight-trained", "reports", study.trained, weights.name)
+    yield make.asks("native_before", "report, native contexts before", "reports", study.native, weights.name)
     for label in study.training.introspection:
         needs = (decided["trained"].name,) if label == "learned" else ()
         yield from _introspection(make, weights.name, label, needs)
@@ -92,25 +108,27 @@ def _introspection(make: _Maker, weights: str, label: str, needs: tuple[str, ...
     study = make.study
     half = len(study.trained) // 2
     first, second = study.trained[:half], study.trained[half:]
-    jobs = {"first fold": first, "second fold": second, "all": study.trained}
+    jobs = {"first": ("first fold", first), "last": ("second fold", second), "all": ("all", study.trained)}
     trained = {
-        name: make.trains(f"train introspection, {name} ({label})", "reports", known, 1, weights, label, needs)
-        for name, known in jobs.items()
+        key: make.trains(
+            f"introspection_{key}", f"train introspection, {name} ({label})", "reports", known, 1, weights, label, needs
+        )
+        for key, (name, known) in jobs.items()
     }
     yield from trained.values()
     # A fold's model is asked about the other fold, which it was not trained on.
     asked = {
-        "first fold": ("second fold", second),
-        "second fold": ("first fold", first),
-        "all": ("native", study.native),
+        "first": ("introspection_first", "learned_after_first", "second fold", second),
+        "last": ("introspection_last", "learned_after_last", "first fold", first),
+        "all": ("native_after", "native_after", "native", study.native),
     }
-    for name, (about, contexts) in asked.items():
-        told = f"report, {about}, after {name} ({label})"
-        yield make.asks(told, "reports", contexts, trained[name].name, label)
+    for key, (role, _, about, contexts) in asked.items():
+        told = f"report, {about}, after {jobs[key][0]} ({label})"
+        yield make.asks(role, told, "reports", contexts, trained[key].name, label)
     if study.design.decide_again:
-        for name, (about, contexts) in asked.items():
-            told = f"decide again, {about}, after {name} ({label})"
-            yield make.asks(told, "decisions", contexts, trained[name].name, label)
+        for key, (_, role, about, contexts) in asked.items():
+            told = f"decide again, {about}, after {jobs[key][0]} ({label})"
+            yield make.asks(role, told, "decisions", contexts, trained[key].name, label)
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,6 +141,7 @@ class _Maker:
 
     def trains(
         self,
+        role: str,
         name: str,
         kind: Kind,
         contexts: tuple[Context, ...],
@@ -132,10 +151,16 @@ class _Maker:
         needs: tuple[str, ...] = (),
     ) -> Stage:
         sends = Training(self._name(name), kind, contexts, lines, epochs=self.study.training.epochs)
-        return self._stage(sends, model, label, needs)
+        return self._stage(role, sends, model, label, needs)
 
     def asks(
-        self, name: str, kind: Kind, contexts: tuple[Context, ...], model: str | None, label: str | None = None
+        self,
+        role: str,
+        name: str,
+        kind: Kind,
+        contexts: tuple[Context, ...],
+        model: str | None,
+        label: str | None = None,
     ) -> Stage:
         design = self.study.design
         native = contexts[0] in self.study.native
@@ -144,11 +169,18 @@ class _Maker:
         decisions = design.native_decisions if native else design.decisions
         each = decisions if kind == "decisions" else design.reports
         sends = Queries(self._name(name), kind, contexts, each, first, tuned=model is not None)
-        return self._stage(sends, model, label, ())
+        return self._stage(role, sends, model, label, ())
 
-    def _stage(self, sends: Training | Queries, model: str | None, label: str | None, needs: tuple[str, ...]) -> Stage:
+    def _stage(
+        self,
+        role: str,
+        sends: Training | Queries,
+        model: str | None,
+        label: str | None,
+        needs: tuple[str, ...],
+    ) -> Stage:
         before = (*([model] if model is not None else []), *needs)
-        return Stage(self.base, self.seed, sends, model, label, before)
+        return Stage(self.base, self.seed, role, sends, model, label, before)
 
     def _name(self, name: str) -> str:
         several = self.seed is not None and len(self.study.training.seeds) > 1
