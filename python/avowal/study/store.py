@@ -1,0 +1,359 @@
+"""The store: a study's database, in which every request stands before it is sent and every reply as it came."""
+
+from __future__ import annotations
+
+import json
+import os
+import sqlite3
+import threading
+import time
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from avowal.errors import InputError
+from avowal.locks import hold
+
+__all__ = ["FILE", "VERSION", "Answer", "Request", "Store"]
+
+FILE = "study.db"
+"""The name of the database in a study's folder."""
+
+LOCK = "study.lock"
+"""The file whose lock the one process that writes holds; it says who that is."""
+
+VERSION = 1
+"""Of the database's tables; a later one is refused rather than misread."""
+
+_SCHEMA = """
+create table facts (name text primary key, value text not null) strict;
+create table stages (
+    name text primary key,
+    place integer not null,      -- in the study's order
+    state text not null,         -- 'running', 'finished' or 'stopped'
+    began real not null,
+    ended real,
+    error text                   -- why it stopped
+) strict;
+create table requests (
+    key text primary key,        -- a hash of endpoint, body and replicate
+    stage text not null,         -- the first stage that asked it
+    base text not null,          -- the base model, which has the price
+    body text not null,          -- as sent, JSON; the model is the one that is asked
+    replicate integer not null,  -- requests of one body are told apart by it
+    tokens integer not null,     -- expected, of prompt and reply together
+    state text not null,         -- 'planned', 'sent', 'answered' or 'failed'
+    unsure integer not null default 0,  -- how often it was under way when the process died: possibly paid twice
+    batch text                   -- the batch that it is in
+) strict;
+create table asks (
+    stage text not null,
+    context text not null,
+    trial integer not null,
+    key text not null,
+    primary key (stage, context, trial)
+) strict, without rowid;
+create table replies (
+    id integer primary key,
+    key text not null,
+    at real not null,
+    batch text,                  -- null where it came by itself
+    seconds real,                -- from the first try to the last byte
+    status integer,              -- of HTTP; null where none came
+    retries text not null,       -- JSON list: the kinds of the failures before
+    failure text,                -- the kind of the last failure; null beside a body of success
+    body text not null,          -- raw and whole; of a failure, the provider's message
+    prompt_tokens integer,       -- as billed
+    completion_tokens integer
+) strict;
+create index replies_by_key on replies (key);
+create table jobs (
+    id text primary key,         -- the provider's
+    stage text not null,
+    digest text not null,        -- of everything that decides what is trained
+    attempt integer not null,
+    file text not null,          -- the provider's name of the training file
+    state text not null,         -- the provider's: 'queued', 'running', 'succeeded', 'failed', 'cancelled', ...
+    body text not null,          -- as last seen, JSON
+    tuned text,                  -- the tuned model's name
+    tokens integer               -- trained, as billed
+) strict;
+create table job_events (job text not null, id text not null, kind text not null, body text not null,
+    primary key (job, kind, id)) strict, without rowid;
+create table batches (
+    id text primary key,         -- the provider's
+    stage text not null,
+    digest text not null,        -- of the requests in it, and of the attempt
+    attempt integer not null,
+    requests integer not null,
+    state text not null,         -- the provider's: 'validating', 'in_progress', 'completed', 'expired', ...
+    read integer not null default 0,  -- whether its replies are in `replies`
+    body text not null           -- as last seen, JSON
+) strict;
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """One request of a stage.
+
+    Attributes
+    ----------
+    key
+        Its name in the store.
+    context, trial
+        What it asks about.
+    base
+        The base model.
+    body
+        As sent, JSON.
+    replicate
+        How many requests of the same body come before it in the stage.
+    tokens
+        Expected, of prompt and reply together.
+    """
+
+    key: str
+    context: str
+    trial: int
+    base: str
+    body: str
+    replicate: int
+    tokens: int
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """How a request ended.
+
+    Attributes
+    ----------
+    key
+        The request's.
+    body
+        The reply, raw and whole; of a failure the provider's message.
+    failure
+        The kind of the failure; None for a reply.
+    status, seconds, retries
+        The HTTP status, the time it took, and the kinds of the failures before.
+    prompt_tokens, completion_tokens
+        As billed, where the reply says so.
+    batch
+        The batch it came with, if any.
+    """
+
+    key: str
+    body: str
+    failure: str | None = None
+    status: int | None = None
+    seconds: float | None = None
+    retries: tuple[str, ...] = ()
+    prompt_tokens: int | None = None
+    completion_tokens: int | None = None
+    batch: str | None = None
+
+
+class Store:
+    """A study's database, open for reading or, in one process at a time, for writing.
+
+    Use :meth:`writing` or :meth:`reading`. All methods may be called from any thread.
+    """
+
+    def __init__(self, path: Path, connection: sqlite3.Connection) -> None:
+        self.path = path
+        self._db = connection
+        self._guard = threading.RLock()
+
+    @classmethod
+    @contextmanager
+    def writing(cls, folder: Path) -> Iterator[Store]:
+        """Open or make the database of a study's folder, and hold the study until the end.
+
+        Yields
+        ------
+        Store
+            Requests that were under way when the last writer died are planned again, and counted as unsure.
+
+        Raises
+        ------
+        InputError
+            Where another process holds the study, or the file isn't a database of this version.
+        """
+        with _held(folder / LOCK):
+            made = not (folder / FILE).exists() or (folder / FILE).stat().st_size == 0
+            with closing(_connect(folder / FILE, write=True)) as connection:
+                store = cls(folder / FILE, connection)
+                if made:
+                    with store.transaction() as db:
+                        for statement in _SCHEMA.split(";\n"):
+                            db.execute(statement)
+                        db.execute(f"pragma user_version = {VERSION}")
+                _check(folder / FILE, connection)
+                with store.transaction() as db:
+                    db.execute(
+                        "update requests set state = 'planned', unsure = unsure + 1"
+                        " where state = 'sent' and batch is null"
+                    )
+                yield store
+
+    @classmethod
+    @contextmanager
+    def reading(cls, folder: Path) -> Iterator[Store | None]:
+        """Open the database of a study's folder for reading, also while another process writes.
+
+        Yields
+        ------
+        Store or None
+            None where nothing has been run yet.
+
+        Raises
+        ------
+        InputError
+            Where the file isn't a database of this version.
+        """
+        if not (folder / FILE).exists() or (folder / FILE).stat().st_size == 0:
+            yield None
+            return
+        with closing(_connect(folder / FILE, write=False)) as connection:
+            _check(folder / FILE, connection)
+            yield cls(folder / FILE, connection)
+
+    @contextmanager
+    def transaction(self) -> Iterator[sqlite3.Connection]:
+        """Do several things or none; on the disk when it ends."""
+        with self._guard:
+            self._db.execute("begin immediate")
+            try:
+                yield self._db
+            except BaseException:
+                self._db.execute("rollback")
+                raise
+            self._db.execute("commit")
+
+    def rows(self, query: str, values: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
+        """Return the rows of a query."""
+        with self._guard:
+            return self._db.execute(query, values).fetchall()
+
+    def fact(self, name: str) -> str | None:
+        """Return what is noted under a name: ``endpoint``, ``study`` (its name), ``avowal`` (the version)."""
+        found = self.rows("select value from facts where name = ?", (name,))
+        return str(found[0][0]) if found else None
+
+    def note(self, facts: Mapping[str, str]) -> None:
+        """Note facts."""
+        with self.transaction() as db:
+            db.executemany("insert or replace into facts values (?, ?)", facts.items())
+
+    def plan(self, stage: str, requests: Iterable[Request]) -> None:
+        """Write down a stage's requests; those that stand already keep their state and replies.
+
+        Parameters
+        ----------
+        stage
+            The stage's name.
+        requests
+            All of them.
+        """
+        listed = list(requests)
+        with self.transaction() as db:
+            db.executemany(
+                "insert or ignore into requests (key, stage, base, body, replicate, tokens, state)"
+                " values (?, ?, ?, ?, ?, ?, 'planned')",
+                [(each.key, stage, each.base, each.body, each.replicate, each.tokens) for each in listed],
+            )
+            db.execute("delete from asks where stage = ?", (stage,))
+            db.executemany(
+                "insert into asks values (?, ?, ?, ?)", [(stage, each.context, each.trial, each.key) for each in listed]
+            )
+
+    def left(self, stage: str) -> list[tuple[str, str, str, int]]:
+        """Return what a stage still has to ask by single requests: keys, base models, bodies and expected tokens."""
+        return self.rows(
+            "select key, base, body, requests.tokens from requests where key in"
+            " (select key from asks where stage = ?) and state in ('planned', 'failed') and batch is null"
+            " order by rowid",
+            (stage,),
+        )
+
+    def step(self, answers: Sequence[Answer], sending: Sequence[str]) -> None:
+        """Write replies down and, in the same transaction, requests that are about to be sent."""
+        now = time.time()
+        with self.transaction() as db:
+            for each in answers:
+                insert_answer(db, each, now)
+            db.executemany("update requests set state = 'sent' where key = ?", [(key,) for key in sending])
+
+
+def insert_answer(db: sqlite3.Connection, answer: Answer, now: float) -> None:
+    """Write one reply down within a transaction."""
+    db.execute(
+        "insert into replies (key, at, batch, seconds, status, retries, failure, body, prompt_tokens,"
+        " completion_tokens) values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        (
+            answer.key,
+            now,
+            answer.batch,
+            answer.seconds,
+            answer.status,
+            json.dumps(answer.retries),
+            answer.failure,
+            answer.body,
+            answer.prompt_tokens,
+            answer.completion_tokens,
+        ),
+    )
+    state = "answered" if answer.failure is None else "failed"
+    # What is answered stays so, whatever comes later.
+    db.execute("update requests set state = ?, batch = null where key = ? and state <> 'answered'", (state, answer.key))
+
+
+def _connect(path: Path, *, write: bool) -> sqlite3.Connection:
+    try:
+        uri = f"{path.absolute().as_uri()}?mode={'rwc' if write else 'ro'}"
+        connection = sqlite3.connect(uri, uri=True, isolation_level=None, check_same_thread=False, timeout=30)
+        if write:
+            connection.execute("pragma journal_mode = wal")
+            # A reply that is paid for is on the disk before anything follows from it.
+            connection.execute("pragma synchronous = full")
+    except sqlite3.Error as error:
+        raise _bad(path, error) from None
+    return connection
+
+
+def _check(path: Path, connection: sqlite3.Connection) -> None:
+    try:
+        version = connection.execute("pragma user_version").fetchone()[0]
+        if version > VERSION:
+            expected = f"a database of version {VERSION} or earlier (a later avowal made this one: install that)"
+            raise InputError.at(expected, version, file=path)
+        found = connection.execute("pragma quick_check(1)").fetchone()[0]
+        if found != "ok":
+            raise _bad(path, found)
+        tables = {row[0] for row in connection.execute("select name from sqlite_master where type = 'table'")}
+        if version != VERSION or "requests" not in tables:
+            raise _bad(path, "another database")
+    except sqlite3.Error as error:
+        raise _bad(path, error) from None
+
+
+def _bad(path: Path, found: object) -> InputError:
+    return InputError.at(
+        "a study's database that is whole (put a copy back, or start in a new folder)", found, file=path
+    )
+
+
+@contextmanager
+def _held(path: Path) -> Iterator[None]:
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
+    try:
+        holder = os.read(descriptor, 200).decode("utf-8", "replace").strip()
+        by = f" (held by {holder})" if holder else ""
+        hold(descriptor, path, f"a study that no other process runs{by}")
+        os.ftruncate(descriptor, 0)
+        os.pwrite(descriptor, f"process {os.getpid()}, since {time.strftime('%Y-%m-%d %H:%M:%S')}\n".encode(), 0)
+        yield
+    finally:
+        os.close(descriptor)
