@@ -1,4 +1,4 @@
-"""The budget: what a run may spend, held back for each request before it is sent and settled when its reply is there."""
+"""The budget: what a run may spend, held back before a request is sent and settled when its reply is there."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import threading
 from decimal import Decimal
 
 from avowal.prices import Mode, Prices
-from avowal.study.ending import Stopped
+from avowal.study.ending import StageError
 
 __all__ = ["Budget"]
 
@@ -49,12 +49,12 @@ class Budget:
 
         Raises
         ------
-        Stopped
+        StageError
             Where that would pass the limit.
         """
         with self._guard:
             if self.limit is not None and self._spent + self._held + price > self.limit:
-                raise Stopped(
+                raise StageError(
                     f"the spending limit of ${self.limit:,.2f}: ${self._spent:,.2f} are spent and ${self._held:,.2f} "
                     f"under way, and the next ${price:,.4f} would pass it"
                 )

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from avowal import prices as price_tables
-from avowal.calibrated import PROFILES, Calibrated, calibrated
+from avowal.calibrated import likeness
 from avowal.cost import Item, quote
 from avowal.errors import InputError
 from avowal.prices import RATES, Entry, Mode, Prices
@@ -22,9 +22,6 @@ from avowal.sweep.power import Power, power
 from avowal.tokens import DEFAULT_ENCODING
 
 __all__ = ["Plan", "Planned", "plan"]
-
-SIMULATED = "gpt-4o"
-"""The profile that is simulated for base models that have none of their own."""
 
 REPLICATES = 200
 """Studies simulated for the power of the design: an error of .03 at most, in about a second."""
@@ -195,18 +192,11 @@ def _power(study: StudyFile, replicates: int) -> dict[str, tuple[str, Power]]:
     }
     found = {}
     for base in study.models.base:
-        model = _like(base)
+        model = likeness(base)
         free = Pricing(seed=study.seed)
         simulated = power(base=model.settings.but(sizes), replicates=replicates, seed=study.seed, pricing=free)
         found[base] = (str(model.name), simulated)
     return found
-
-
-def _like(base: str) -> Calibrated:
-    """Return the profile of a base model, or that which stands in for one without."""
-    held = {name: calibrated(name) for name in PROFILES}
-    own = [model for name, model in held.items() if base in (name, model.name)]
-    return own[0] if own else held[SIMULATED]
 
 
 def _shutting(found: Shutdown, today: datetime.date) -> str:
