@@ -7,7 +7,7 @@ a raw reply says, and the types of those that say nothing). No name of a model o
 
 from avowal.provider.client import Client, ProviderError, Reply
 from avowal.provider.endpoint import Endpoint
-from avowal.provider.reply import Completion, completion
+from avowal.provider.reply import Completion, completion, usage
 from avowal.provider.retry import Policy
 
-__all__ = ["Client", "Completion", "Endpoint", "Policy", "ProviderError", "Reply", "completion"]
+__all__ = ["Client", "Completion", "Endpoint", "Policy", "ProviderError", "Reply", "completion", "usage"]

@@ -58,6 +58,32 @@ def completion(body: str) -> Completion:
     return _first(choices[0]) if choices else Completion("", "empty")
 
 
+def usage(body: str) -> tuple[int | None, int | None]:
+    """Read how many tokens a reply is billed for.
+
+    Parameters
+    ----------
+    body
+        Of a chat completion, as it came.
+
+    Returns
+    -------
+    prompt, completion : int or None
+        None where the reply doesn't say.
+
+    Examples
+    --------
+    >>> usage('{"usage": {"prompt_tokens": 200, "completion_tokens": 1}}')
+    (200, 1)
+    """
+    try:
+        held = json.loads(body)["usage"]
+        found = held["prompt_tokens"], held["completion_tokens"]
+    except (ValueError, LookupError, TypeError, RecursionError):
+        return None, None
+    return found if all(type(each) is int and each >= 0 for each in found) else (None, None)
+
+
 def _first(choice: Any) -> Completion:
     message = choice.get("message") if isinstance(choice, dict) else None
     if not isinstance(message, dict):

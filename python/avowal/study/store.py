@@ -16,7 +16,7 @@ from typing import Any
 from avowal.errors import InputError
 from avowal.locks import hold
 
-__all__ = ["FILE", "VERSION", "Answer", "Request", "Store"]
+__all__ = ["FILE", "VERSION", "Answer", "Left", "Request", "Store", "insert_answer"]
 
 FILE = "study.db"
 """The name of the database in a study's folder."""
@@ -44,6 +44,7 @@ create table requests (
     body text not null,          -- as sent, JSON; the model is the one that is asked
     replicate integer not null,  -- requests of one body are told apart by it
     tokens integer not null,     -- expected, of prompt and reply together
+    reply_tokens integer not null,  -- expected, of the reply alone
     state text not null,         -- 'planned', 'sent', 'answered' or 'failed'
     unsure integer not null default 0,  -- how often it was under way when the process died: possibly paid twice
     batch text                   -- the batch that it is in
@@ -113,6 +114,8 @@ class Request:
         How many requests of the same body come before it in the stage.
     tokens
         Expected, of prompt and reply together.
+    reply_tokens
+        Expected, of the reply alone.
     """
 
     key: str
@@ -122,6 +125,18 @@ class Request:
     body: str
     replicate: int
     tokens: int
+    reply_tokens: int
+
+
+@dataclass(frozen=True, slots=True)
+class Left:
+    """A request that has no reply yet; fields as those of :class:`Request`."""
+
+    key: str
+    base: str
+    body: str
+    tokens: int
+    reply_tokens: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -227,10 +242,11 @@ class Store:
             self._db.execute("begin immediate")
             try:
                 yield self._db
+                self._db.execute("commit")
             except BaseException:
-                self._db.execute("rollback")
+                if self._db.in_transaction:
+                    self._db.execute("rollback")
                 raise
-            self._db.execute("commit")
 
     def rows(self, query: str, values: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
         """Return the rows of a query."""
@@ -260,23 +276,52 @@ class Store:
         listed = list(requests)
         with self.transaction() as db:
             db.executemany(
-                "insert or ignore into requests (key, stage, base, body, replicate, tokens, state)"
-                " values (?, ?, ?, ?, ?, ?, 'planned')",
-                [(each.key, stage, each.base, each.body, each.replicate, each.tokens) for each in listed],
+                "insert or ignore into requests (key, stage, base, body, replicate, tokens, reply_tokens, state)"
+                " values (?, ?, ?, ?, ?, ?, ?, 'planned')",
+                [
+                    (each.key, stage, each.base, each.body, each.replicate, each.tokens, each.reply_tokens)
+                    for each in listed
+                ],
             )
             db.execute("delete from asks where stage = ?", (stage,))
             db.executemany(
                 "insert into asks values (?, ?, ?, ?)", [(stage, each.context, each.trial, each.key) for each in listed]
             )
 
-    def left(self, stage: str) -> list[tuple[str, str, str, int]]:
-        """Return what a stage still has to ask by single requests: keys, base models, bodies and expected tokens."""
-        return self.rows(
-            "select key, base, body, requests.tokens from requests where key in"
+    def left(self, stage: str) -> list[Left]:
+        """Return what a stage still has to ask, but for what is in a batch, in the order planned."""
+        found = self.rows(
+            "select key, base, body, tokens, reply_tokens from requests where key in"
             " (select key from asks where stage = ?) and state in ('planned', 'failed') and batch is null"
             " order by rowid",
             (stage,),
         )
+        return [Left(*row) for row in found]
+
+    def unsend(self, keys: Sequence[str]) -> None:
+        """Plan requests again that were about to be sent and weren't, or whose every try failed."""
+        with self.transaction() as db:
+            db.executemany(
+                "update requests set state = 'planned' where key = ? and state = 'sent'", [(k,) for k in keys]
+            )
+
+    def enter(self, stage: str, place: int) -> None:
+        """Note that a stage is running."""
+        with self.transaction() as db:
+            db.execute(
+                "insert into stages (name, place, state, began) values (?, ?, 'running', ?)"
+                " on conflict (name) do update"
+                " set place = excluded.place, state = 'running', ended = null, error = null",
+                (stage, place, time.time()),
+            )
+
+    def leave(self, stage: str, error: str | None) -> None:
+        """Note that a stage has finished, or why it has stopped."""
+        state = "finished" if error is None else "stopped"
+        with self.transaction() as db:
+            db.execute(
+                "update stages set state = ?, ended = ?, error = ? where name = ?", (state, time.time(), error, stage)
+            )
 
     def step(self, answers: Sequence[Answer], sending: Sequence[str]) -> None:
         """Write replies down and, in the same transaction, requests that are about to be sent."""

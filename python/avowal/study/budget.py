@@ -1,0 +1,67 @@
+"""The budget: what a run may spend, held back for each request before it is sent and settled when its reply is there."""
+
+from __future__ import annotations
+
+import threading
+from decimal import Decimal
+
+from avowal.prices import Mode, Prices
+from avowal.study.ending import Stopped
+
+__all__ = ["Budget"]
+
+
+class Budget:
+    """US dollars spent, held back for what is under way, and allowed; from any thread.
+
+    Parameters
+    ----------
+    prices
+        Of the base models.
+    limit
+        US dollars for the whole study; None for no limit.
+    spent
+        US dollars that earlier runs have spent.
+    """
+
+    def __init__(self, prices: Prices, limit: Decimal | None, spent: Decimal) -> None:
+        self._prices = prices
+        self.limit = limit
+        self._spent, self._held = spent, Decimal(0)
+        self._guard = threading.Lock()
+
+    @property
+    def spent(self) -> Decimal:
+        """US dollars spent by now."""
+        return self._spent
+
+    def price(self, base: str, model: str, prompt: int, reply: int, mode: Mode) -> Decimal:
+        """Return the price of a request to a base model or to one tuned from it."""
+        asked = base if model == base or base.startswith("ft:") else f"ft:{base}:"
+        return self._prices.price(asked, prompt, reply, mode=mode)
+
+    def training(self, base: str, tokens: int) -> Decimal:
+        """Return the price of training on so many tokens."""
+        return self._prices.training(base, tokens)
+
+    def hold(self, price: Decimal) -> None:
+        """Hold a price back before it is spent.
+
+        Raises
+        ------
+        Stopped
+            Where that would pass the limit.
+        """
+        with self._guard:
+            if self.limit is not None and self._spent + self._held + price > self.limit:
+                raise Stopped(
+                    f"the spending limit of ${self.limit:,.2f}: ${self._spent:,.2f} are spent and ${self._held:,.2f} "
+                    f"under way, and the next ${price:,.4f} would pass it"
+                )
+            self._held += price
+
+    def settle(self, held: Decimal, spent: Decimal) -> None:
+        """Let go of a price that was held back, and count what was spent instead."""
+        with self._guard:
+            self._held -= held
+            self._spent += spent
