@@ -40,6 +40,10 @@ class Budget:
         asked = base if model == base or base.startswith("ft:") else f"ft:{base}:"
         return self._prices.price(asked, prompt, reply, mode=mode)
 
+    def encoding(self, base: str) -> str:
+        """Return the encoding of a base model's tokens."""
+        return self._prices.encoding(base)
+
     def training(self, base: str, tokens: int) -> Decimal:
         """Return the price of training on so many tokens."""
         return self._prices.training(base, tokens)

@@ -21,7 +21,7 @@ from avowal.sweep.money import Pricing
 from avowal.sweep.power import Power, power
 from avowal.tokens import DEFAULT_ENCODING
 
-__all__ = ["Plan", "Planned", "plan"]
+__all__ = ["Plan", "Planned", "plan", "pricing"]
 
 REPLICATES = 200
 """Studies simulated for the power of the design: an error of .03 at most, in about a second."""
@@ -151,7 +151,7 @@ def plan(study: StudyFile | str | Path, *, prices: Prices | None = None, replica
     """
     asked = study if isinstance(study, StudyFile) else read(study)
     free = asked.provider.base_url == "simulated"
-    table = _free(asked.models.base) if free else prices
+    table = pricing(asked, free=free, prices=prices)
     listed = stages(asked)
     planned = []
     for base in asked.models.base:
@@ -161,6 +161,33 @@ def plan(study: StudyFile | str | Path, *, prices: Prices | None = None, replica
         planned += [Planned(stage, item) for stage, item in zip(own, items, strict=True)]
     shutting = () if free else tuple(filter(None, map(shutdown, asked.models.base)))
     return Plan(asked, tuple(planned), shutting, _power(asked, replicates) if replicates else {})
+
+
+def pricing(study: StudyFile, *, free: bool, prices: Prices | None = None) -> Prices:
+    """Return the prices of a study's base models.
+
+    Parameters
+    ----------
+    study
+        Names them.
+    free
+        Whether nothing is paid; then even unknown models have a price.
+    prices
+        The built-in prices if None.
+
+    Returns
+    -------
+    Prices
+
+    Raises
+    ------
+    InputError
+        Where a base model has no price.
+    """
+    table = _free(study.models.base) if free else prices or price_tables.builtin()
+    for base in study.models.base:
+        table.entry(base)
+    return table
 
 
 def _free(models: Iterable[str]) -> Prices:
