@@ -70,8 +70,8 @@ def replicate(
 
     Example: avowal replicate published --json > tables.json
     """
-    from avowal.published.document import document
-    from avowal.published.printed import printed
+    from avowal.analysis.document import document
+    from avowal.analysis.printed import printed
     from avowal.published.replicate import Settings
     from avowal.published.replicate import replicate as run
 

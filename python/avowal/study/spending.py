@@ -9,12 +9,11 @@ from typing import Literal
 
 from avowal import prices as price_tables
 from avowal.prices import Prices
+from avowal.provider import Endpoint
+from avowal.study.place import SIMULATED
 from avowal.study.store import Store
 
-__all__ = ["FREE", "Bill", "bills", "spent"]
-
-FREE = "simulated"
-"""The endpoint that costs nothing, as the database names it."""
+__all__ = ["Bill", "bills", "is_free", "spent"]
 
 _REPLIES = """
 select requests.stage, requests.base,
@@ -73,7 +72,7 @@ def spent(store: Store, prices: Prices) -> Decimal:
     Returns
     -------
     decimal.Decimal
-        US dollars, exact; 0 where the endpoint is the simulated provider.
+        US dollars, exact; 0 where the provider is simulated, or on this machine.
 
     Raises
     ------
@@ -105,8 +104,13 @@ def bills(store: Store, prices: Prices) -> tuple[Bill, ...]:
     InputError
         As for :func:`spent`.
     """
-    free = store.fact("endpoint") == FREE
+    free = is_free(store.fact("endpoint"))
     return (*_trained(store, prices, free), *_asked(store, prices, free))
+
+
+def is_free(endpoint: str | None) -> bool:
+    """Tell whether an endpoint, as the database names it, costs nothing: the simulated one, or one on this machine."""
+    return endpoint is not None and (endpoint == SIMULATED or Endpoint(endpoint).local)
 
 
 def _asked(store: Store, prices: Prices, free: bool) -> list[Bill]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import threading
 from dataclasses import dataclass
 
@@ -12,15 +11,12 @@ from avowal.provider import Client, completion
 from avowal.provider.throttle import Throttle
 from avowal.replies import choice, report
 from avowal.study.asking import Asked, ask
-from avowal.study.batching import ask_in_batches
 from avowal.study.budget import Budget
 from avowal.study.ending import Interrupted, StageError
 from avowal.study.place import Place
 from avowal.study.requests import requests
 from avowal.study.stages import Stage
 from avowal.study.store import Request, Store
-from avowal.study.training_files import training_files
-from avowal.study.training_jobs import train
 from avowal.study.watch import Progress, Watch
 
 __all__ = ["Workshop"]
