@@ -12,8 +12,7 @@ from pathlib import Path
 
 import polars as pl
 import pytest
-
-from tests.runs import AVOWAL, Provider, avowal, bodies, provider, rows, write
+from runs import AVOWAL, Provider, avowal, bodies, provider, rows, write
 
 pytestmark = pytest.mark.slow
 
@@ -26,7 +25,7 @@ def study(folder: Path, url: str, mode: str) -> Path:
     design = "training = 10\nvalidation = 2\ndecisions = 30\nnative_decisions = 30\nreports = 6"
     return write(
         folder,
-        "[contexts]\ntrained = 6\nnative = 4",
+        "[contexts]\ntrained = 20\nnative = 4",
         f"[design]\n{design}\ndecide_again = true",
         '[training]\nintrospection = ["targets", "learned"]',
         f"[limits]\nconcurrency = {CONCURRENCY}",

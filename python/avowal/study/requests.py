@@ -7,7 +7,8 @@ from collections import Counter
 from hashlib import sha256
 from typing import Any
 
-from avowal.lines import Queries, line_tokens, prompts
+from avowal.lines import line_tokens
+from avowal.sends import Queries, prompts
 from avowal.study.config import Sampling, StudyFile
 from avowal.study.stages import Stage
 from avowal.study.store import Request
