@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import io
-import json
 import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
@@ -13,7 +12,7 @@ from random import Random
 
 from avowal.contexts import Context, arrays, load
 from avowal.errors import InputError
-from avowal.prompts import decision_messages, report_messages
+from avowal.prompts import decision_messages, report_messages, report_reply, training_line
 from avowal.published import files
 from avowal.published.files import numbered
 from avowal.published.sheet import read_sheet
@@ -250,7 +249,7 @@ def _decision_lines(
         for number in range(recipe.training + recipe.validation):
             a, b = draw_pair(generator, context)
             better = "A" if _utility(context, weights, a) > _utility(context, weights, b) else "B"
-            line = _line(decision_messages(context, a, b), better)
+            line = training_line(decision_messages(context, a, b), better)
             (training if number < recipe.training else validation).append(line)
     return training, validation
 
@@ -262,12 +261,7 @@ def _utility(context: Context, weights: Sequence[int], values: Sequence[float]) 
 
 def _report_line(context: Context, weights: Sequence[int], seed: int) -> str:
     a, b = draw_pair(_random(seed), context)
-    names = (attribute.name for attribute in context.attributes)
-    return _line(report_messages(context, a, b), json.dumps(dict(zip(names, weights, strict=True))))
-
-
-def _line(messages: list[dict[str, str]], answer: str) -> str:
-    return json.dumps({"messages": [*messages, {"role": "assistant", "content": answer}]})
+    return training_line(report_messages(context, a, b), report_reply(context, weights))
 
 
 def _scenarios(contexts: Sequence[Context]) -> str:

@@ -13,6 +13,7 @@ from avowal.errors import InputError
 from avowal.json_values import read_text
 from avowal.provider import Endpoint
 from avowal.study import rules
+from avowal.study.conditions import Condition
 from avowal.study.rules import Rule
 
 __all__ = [
@@ -198,6 +199,8 @@ class StudyFile:
         The sections of the file.
     trained, native
         The contexts themselves, in order.
+    conditions
+        Under which weight training teaches other weights.
     """
 
     name: str
@@ -211,6 +214,7 @@ class StudyFile:
     sampling: Sampling
     trained: tuple[Context, ...]
     native: tuple[Context, ...]
+    conditions: tuple[Condition, ...] = ()
 
 
 _SECTIONS: dict[str, type] = {
