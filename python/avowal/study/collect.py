@@ -241,7 +241,7 @@ def _beside(stage: Stage, rows: Sequence[Gathered]) -> list[Any]:
     return [
         *(pl.lit(value, dtype=kinds[name]).alias(name) for name, value in columns(stage).items()),
         pl.Series("trial", [row.prompt.trial for row in rows], dtype=pl.Int64),
-        pl.Series("swapped", [False for _ in rows], dtype=pl.Boolean),
+        pl.Series("swapped", [row.prompt.swapped for row in rows], dtype=pl.Boolean),
         pl.Series("tuned", [row.tuned for row in rows], dtype=pl.String),
         pl.Series("reply_id", [row.reply_id for row in rows], dtype=pl.Int64),
     ]
