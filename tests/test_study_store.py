@@ -156,9 +156,8 @@ def test_a_spoilt_database_is_one_clear_error(tmp_path, spoil, told, way):
     for beside in tmp_path.glob(f"{FILE}-*"):
         beside.unlink()
     spoil(tmp_path / FILE)
-    with pytest.raises(InputError, match=told) as error:
-        with way(tmp_path):
-            pass
+    with pytest.raises(InputError, match=told) as error, way(tmp_path):
+        pass
     assert str(tmp_path / FILE) in str(error.value)
 
 

@@ -82,9 +82,7 @@ def paid_once(served: Provider, folder: Path) -> None:
 def created_once(served: Provider, folder: Path) -> None:
     """No job and no batch was created twice: each digest occurs once at the server, and in the study."""
     for path, table in (("/v1/fine_tuning/jobs", "jobs"), ("/v1/batches", "batches")):
-        made = [
-            each for each in served.log() if (each["method"], each["path"], each["status"]) == ("POST", path, 200)
-        ]
+        made = [each for each in served.log() if (each["method"], each["path"], each["status"]) == ("POST", path, 200)]
         held = rows(folder, f"select digest, count(*) from {table} group by digest")
         assert Counter(dict(held)).total() == len(held)
         assert len(made) == len(held)

@@ -200,4 +200,3 @@ def _why(stages: Sequence[Stage], states: Mapping[str, StageAccount]) -> str:
         return "the study asks for none"
     state = states[stages[0].name]
     return f"{stages[0].name!r} has not begun" if state.state == "not begun" else f"{stages[0].name!r} has no requests"
-

@@ -28,7 +28,7 @@ from avowal.study.spending import bills, is_free
 from avowal.study.stages import Stage, stages
 from avowal.study.store import Store
 
-__all__ = ["RUN", "Collected", "StageAccount", "collect"]
+__all__ = ["RUN", "Collected", "StageAccount", "choices_of", "collect"]
 
 RUN = ("tuned", "reply_id")
 """The columns of choices and reports that differ between two runs of one study that got the same replies."""
@@ -152,6 +152,11 @@ def collect(store: Store | None, study: StudyFile, *, prices: Prices | None = No
     }
     unanswered = frozenset[str]().union(*(part.unanswered for part in parts))
     return Collected(study, tuple(part.account for part in parts), made, unanswered)
+
+
+def choices_of(store: Store, stage: Stage, seed: int) -> pl.DataFrame:
+    """Return what one stage of decisions has chosen so far, a table of :data:`avowal.tables.CHOICES`."""
+    return choices(_replies(stage, gather(store, stage, seed))).table
 
 
 @contextmanager

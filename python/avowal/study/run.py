@@ -11,10 +11,10 @@ from decimal import Decimal
 from pathlib import Path
 
 from avowal.errors import InputError
-from avowal.sends import Training
 from avowal.prices import Prices
 from avowal.provider import Client, Policy
 from avowal.provider.throttle import Throttle
+from avowal.sends import Training
 from avowal.study.budget import Budget
 from avowal.study.ending import Interrupted, StageError
 from avowal.study.place import Place, bind, place, serving

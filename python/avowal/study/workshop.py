@@ -15,8 +15,8 @@ from avowal.replies import choice, report
 from avowal.sends import Training
 from avowal.study import config
 from avowal.study.asking import Asked, ask
-from avowal.study.batching import ask_in_batches
 from avowal.study.budget import Budget
+from avowal.study.collect import choices_of
 from avowal.study.ending import Interrupted, StageError
 from avowal.study.parity import check_parity
 from avowal.study.place import Place
@@ -138,10 +138,8 @@ class Workshop:
 
     def _learned(self, stage: Stage) -> pl.DataFrame:
         """Return the weights that a chain's decisions tell, as they are taught."""
-        (decided,) = [
-            each for each in self.listed if each.role == "learned" and each.name in stage.needs
-        ]
-        choices = choices_of(self.store, decided)
+        (decided,) = [each for each in self.listed if each.role == "learned" and each.name in stage.needs]
+        choices = choices_of(self.store, decided, self.place.study.seed)
         return fit(choices, decided.sends.contexts).weights
 
     def _write(self, stage: Stage, file: TrainingFile, checks: TrainingFile | None) -> None:
