@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterable
 from pathlib import Path
-from random import Random
 
 import numpy as np
 
@@ -178,5 +177,5 @@ def answer(
         )
         answers.append(spoil(stage, place, reply))
     if order is not None:
-        Random(order).shuffle(answers)
+        answers = [answers[place] for place in np.random.default_rng(order).permutation(len(answers))]
     store.step(answers, [])

@@ -14,6 +14,7 @@ import click
 from avowal import __version__
 from avowal.commands_contexts import contexts
 from avowal.commands_power import power
+from avowal.commands_results import analyze, export, status
 from avowal.commands_run import run
 from avowal.commands_serve import serve
 from avowal.commands_study import init, plan
@@ -30,7 +31,7 @@ def app() -> None:
     """Tell whether a language model's account of itself is true."""
 
 
-for command in (contexts, power, init, plan, run, serve):
+for command in (contexts, power, init, plan, run, status, analyze, export, serve):
     app.add_command(command)
 
 

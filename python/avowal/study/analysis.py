@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -16,16 +15,17 @@ from avowal.lines import Training
 from avowal.study.chains import Chain, belongs, chains
 from avowal.study.collect import Collected, StageAccount
 from avowal.study.stages import Stage
+from avowal.study.whole import whole
 
 __all__ = ["accuracies", "analyze_study", "material", "write"]
 
 CHOSEN = {
     "learned": ("learned",),
     "native": ("native",),
-    "learned_after": ("learned_after_first", "learned_after_last"),
+    "learned_after": ("learned_after_last", "learned_after_first"),
     "native_after": ("native_after",),
 }
-"""The roles of the stages that make each group of choices."""
+"""The roles of the stages that make each group of choices, in the order of the contexts that they ask about."""
 
 
 def analyze_study(
@@ -149,13 +149,8 @@ def write(folder: Path, collected: Collected, found: Analysis) -> tuple[Path, ..
     written = []
     for name, table in {**collected.tables, "accuracies": accuracies(found)}.items():
         path = folder / f"{name}.parquet"
-        # Two processes may write the same study's tables; each writes into a file of its own first.
-        part = path.with_suffix(f".{os.getpid()}.part")
-        try:
+        with whole(path) as part:
             table.write_parquet(part)
-            part.replace(path)
-        finally:
-            part.unlink(missing_ok=True)
         written.append(path)
     return tuple(written)
 
