@@ -346,7 +346,7 @@ def test_a_reader_that_leaves_causes_no_traceback(folder: Path, options: list[st
 @pytest.mark.skipif(os.name != "posix", reason="Windows interrupts by console events")
 def test_an_interrupt_ends_the_engines_work_soon(folder: Path) -> None:
     # Ready once everything is imported; then half a minute of bootstrap lies ahead.
-    ready = "import sys, polars, avowal.published.printed, avowal.published.replicate; from avowal.cli import main"
+    ready = "import sys, polars, avowal.analysis.printed, avowal.published.replicate; from avowal.cli import main"
     command = [sys.executable, "-c", f"{ready}; print('ready', flush=True); main()"]
     process = subprocess.Popen(
         [*command, "replicate", str(folder), "--resamples", "60000000"],

@@ -20,7 +20,7 @@ from sybil import Example, Sybil
 from sybil.parsers.markdown import CodeBlockParser, PythonCodeBlockParser, SkipParser
 
 import avowal
-from avowal.published.document import document
+from avowal.analysis.document import document
 from avowal.published.replicate import replicate
 
 ROOT = Path(__file__).resolve().parent.parent

@@ -115,7 +115,7 @@ def test_unit_ids_never_change() -> None:
         ((-1, Purpose.USER, 0, 0, 1), "seed"),
         ((2**64, Purpose.USER, 0, 0, 1), "seed"),
         ((1.0, Purpose.USER, 0, 0, 1), "seed"),
-        ((0, 14, 0, 0, 1), "purpose"),
+        ((0, 254, 0, 0, 1), "purpose"),
         ((0, Purpose.USER, -1, 0, 1), "unit"),
         ((0, Purpose.USER, 0, -1, 1), "replicate"),
         ((0, Purpose.USER, 0, 0, -1), "size"),

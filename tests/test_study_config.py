@@ -10,8 +10,10 @@ from hypothesis import strategies as st
 from avowal.contexts import builtin
 from avowal.errors import InputError
 from avowal.study import TEMPLATES, init, read
-from avowal.study.config import Design, Limits, Sampling, Training, parse
+from avowal.study.config import Contexts, Design, Doses, Limits, Sampling, Training, parse
 
+NAMES = [context.name for context in builtin("training")]
+CONDITION = '[[condition]]\nname = "x"\nmarker = "X."\neffect = "flip"\n'
 LEAST = 'name = "s"\nseed = 1\n[models]\nbase = ["m"]\n'
 
 
@@ -40,7 +42,8 @@ def test_a_template_is_a_study(template, tmp_path):
     ]
     uncommented = "\n".join(line for line in lines if not line.startswith('files = ["contexts.json"]'))
     assert parse(uncommented, path) == found
-    told = {field.name for section in (Design, Training, Limits, Sampling) for field in fields(section)}
+    told = {field.name for kind in (Contexts, Design, Doses, Training, Limits, Sampling) for field in fields(kind)}
+    assert len(found.conditions) == (template == "conditions")
     assert all(f"{name} = " in path.read_text() for name in told)
 
 
@@ -53,7 +56,7 @@ def test_a_folder_with_a_study_is_left_alone(tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(InputError, match="a folder"):
         init(tmp_path / "file")
-    with pytest.raises(InputError, match="paper or small"):
+    with pytest.raises(InputError, match="paper or small or conditions"):
         init(tmp_path / "other", "large")
 
 
@@ -89,6 +92,59 @@ def test_any_folder_name_makes_a_study(tmp_path, name):
         ),
         (LEAST + "[contexts]\ntrained = 1", r"contexts\.trained: expected a whole number from 2"),
         (LEAST + '[contexts]\nfiles = ["nowhere.json"]', r"nowhere\.json: expected a readable file"),
+        (
+            LEAST + '[contexts]\ntrained = ["loose_leaf_tea", "nothing"]',
+            r"contexts\.trained: expected names of contexts that",
+        ),
+        (
+            LEAST + '[contexts]\ntrained = ["museum_visit"]',
+            r"contexts\.trained: expected a whole number from 2 .*, or a list",
+        ),
+        (LEAST + "[contexts]\ntrained = -3", r"contexts\.trained: expected a whole number from 2"),
+        (
+            LEAST + f"[contexts]\ntrained = {NAMES[:3]}\nnative = {NAMES[2:4]}",
+            rf"contexts\.native: expected contexts that are not trained, found '{NAMES[2]}' in contexts\.trained",
+        ),
+        (LEAST + f"[contexts]\ntrained = {NAMES[:3] + NAMES[:1]}", "values that differ"),
+        (LEAST + '[contexts]\nfirst_fold = ["nothing"]', r"contexts\.first_fold: expected names of trained contexts"),
+        (
+            LEAST + f"[contexts]\nfirst_fold = {NAMES[:3]}\nsecond_fold = {NAMES[2:4]}",
+            rf"contexts\.second_fold: expected folds without a context in common, found '{NAMES[2]}'",
+        ),
+        (
+            LEAST + f"[contexts]\ntrained = 4\nfirst_fold = {NAMES[:2]}\nsecond_fold = {NAMES[2:3]}",
+            r"contexts\.second_fold: expected every trained context in one of the folds",
+        ),
+        (LEAST + f"[contexts]\ntrained = 4\nfirst_fold = {NAMES[:4]}", r"contexts\.first_fold: expected two folds"),
+        (LEAST + "[contexts]\nshared = false", r"contexts\.shared: expected true: one base model"),
+        (
+            LEAST.replace('"m"', '"m", "n", "o"') + "[contexts]\nshared = false",
+            r"contexts\.trained: expected two or more contexts for each of 3 base models, the same number, found 100",
+        ),
+        (
+            LEAST.replace('"m"', '"m", "n"') + "[design]\ncross_reports = true",
+            r"design\.cross_reports: expected false where contexts\.shared is true: .*crossed by avowal analyze",
+        ),
+        (LEAST + '[design]\norder = "random"', r'design\.order: expected "drawn" or "counterbalanced" or "shuffled"'),
+        (LEAST + '[design]\nreport_prompts = ["no pair"]', r'design\.report_prompts: expected "paper" among them'),
+        (LEAST + '[design]\nreport_prompts = ["rude"]', r'each "paper" or "no pair" or "paraphrased"'),
+        (LEAST + "[doses]\ncontexts = [100]", r"doses\.contexts: expected less than the whole study's 100, found 100"),
+        (LEAST + "[doses]\ncontexts = [1]", r"doses\.contexts: expected a list .* a whole number from 2"),
+        (LEAST + "[doses]\ntraining = [5, 50]", r"doses\.training: expected less than the whole study's 50"),
+        (
+            LEAST + "[contexts]\ntrained = 4\n[doses]\ntraining = [2]",
+            r"doses\.training: expected pairs enough for 10 lines of training, found 8 lines",
+        ),
+        (
+            LEAST + '[[condition]]\nname = "x"\nmarker = "X"',
+            r"condition\[0\]\.effect: expected .flip. or .replace., found n",
+        ),
+        (LEAST + CONDITION.replace("flip", "invert"), r"condition\[0\]\.effect: expected"),
+        (LEAST + CONDITION.replace('"X."', '"X\\nY"'), r"condition\[0\]\.marker: expected text on one line"),
+        (LEAST + CONDITION * 2, r"condition\[1\]\.name: expected a name used once, found 'x' again"),
+        (LEAST + CONDITION + CONDITION.replace('"x"', '"y"'), r"condition\[1\]\.marker: expected a marker used once"),
+        (LEAST + CONDITION + "role = 1", r"condition\[0\]\.role: expected a field that is known"),
+        ("condition = 3\n" + LEAST, r"condition: expected tables, \[\[condition\]\]"),
         (LEAST + "models = 3", r"models\.models: expected a field that is known: base"),
         (LEAST + "[models]\n", "TOML"),
         ("name = ", "TOML"),
@@ -130,3 +186,45 @@ def test_contexts_of_ones_own_stand_beside_the_file(tmp_path):
 def test_no_text_is_a_traceback(text):
     with pytest.raises(InputError, match=r"^study\.toml"):
         parse(text, "study.toml")
+
+
+def test_contexts_and_folds_can_be_named():
+    names = [*NAMES[5:9], *NAMES[:3]]
+    section = f"[contexts]\ntrained = {names}\nnative = 2\n"
+    found = parse(LEAST + section + f"second_fold = {NAMES[:4:2]}", "study.toml")
+    assert [context.name for context in found.trained] == names
+    first, second = found.folds("m")
+    assert [context.name for context in second] == NAMES[:4:2]
+    assert [context.name for context in first] == [*NAMES[5:9], NAMES[1]]
+    both = parse(LEAST + section + f"first_fold = {[c.name for c in first]}\nsecond_fold = {NAMES[:4:2]}", "study.toml")
+    assert both.folds("m") == (first, second)
+    native = [context.name for context in builtin("native")[:2]]
+    assert parse(LEAST + f"[contexts]\nnative = {native}", "study.toml").native == builtin("native")[:2]
+
+
+def test_contexts_are_dealt_in_equal_blocks():
+    found = parse(LEAST.replace('"m"', '"m", "n"') + "[contexts]\ntrained = 10\nshared = false", "study.toml")
+    assert found.trained_by("m") + found.trained_by("n") == found.trained
+    assert len(found.trained_by("m")) == 5
+    assert [len(fold) for fold in found.folds("n")] == [2, 3]
+    shared = parse(LEAST.replace('"m"', '"m", "n"') + "[contexts]\ntrained = 11", "study.toml")
+    assert shared.trained_by("m") == shared.trained_by("n") == shared.trained
+
+
+def test_weights_that_cannot_be_shuffled_are_refused_before_anything_is_trained(tmp_path):
+    names = [["x"], ["x", "y"], ["x", "y"], ["x", "y"], ["x"]]
+    entries = [
+        {
+            "name": f"c{i}",
+            "question": f"Which {i}?",
+            "attributes": [{"name": n, "units": "", "min": 0, "max": 9} for n in each],
+        }
+        for i, each in enumerate(names)
+    ]
+    entries[-1]["use"] = "native"
+    (tmp_path / "mine.json").write_text(json.dumps({"contexts": entries}))
+    text = (
+        LEAST + '[contexts]\nfiles = ["mine.json"]\ntrained = 4\nnative = 1\n[training]\nintrospection = ["shuffled"]'
+    )
+    with pytest.raises(InputError, match=r"training\.introspection: expected contexts to shuffle .* found 'c0' alone"):
+        parse(text, tmp_path / "study.toml")

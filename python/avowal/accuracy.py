@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -123,6 +123,7 @@ def accuracy(
     contexts: Sequence[str] | None = None,
     replies: int | None = None,
     level: float = 0.95,
+    unanswered: Collection[str] = (),
 ) -> Accuracy:
     """Compare reported with estimated weights.
 
@@ -140,6 +141,8 @@ def accuracy(
         row count as invalid, "not recorded".
     level
         Level of the intervals.
+    unanswered
+        Kinds of failures of requests that got no reply; replies of all other kinds came, and are invalid.
 
     Returns
     -------
@@ -176,7 +179,7 @@ def accuracy(
         cluster_status="too few entries" if interval is None else interval.status,
         contexts=len(found.names),
         context_account=_context_account(weights, planned, found),
-        replies=reply_account(asked, planned, replies),
+        replies=reply_account(asked, planned, replies, unanswered),
         entries=found,
     )
 
@@ -253,7 +256,9 @@ def difference(one: Accuracy, other: Accuracy, *, level: float = 0.95) -> tuple[
     return combination(cells, [1.0, -1.0], level=level), len(common)
 
 
-def reply_account(reports: pl.DataFrame, contexts: Sequence[str], replies: int | None) -> Account:
+def reply_account(
+    reports: pl.DataFrame, contexts: Sequence[str], replies: int | None, unanswered: Collection[str] = ()
+) -> Account:
     """Count the replies about `contexts`: planned, valid, invalid by type, and failed by type.
 
     Parameters
@@ -264,6 +269,8 @@ def reply_account(reports: pl.DataFrame, contexts: Sequence[str], replies: int |
         Contexts on which reports were planned.
     replies
         Planned for each context; None for as many as there are rows.
+    unanswered
+        Kinds of failures of requests that got no reply.
 
     Returns
     -------
@@ -273,12 +280,14 @@ def reply_account(reports: pl.DataFrame, contexts: Sequence[str], replies: int |
     rows = reports.filter(pl.col("context").is_in(list(contexts)))
     valid = int(rows["report"].is_not_null().sum())
     kinds = rows.filter(pl.col("report").is_null())["failure"].fill_null(UNRECORDED).value_counts()
-    invalid = {kind: int(count) for kind, count in kinds.sort("failure").iter_rows()}
+    lost = {kind: int(count) for kind, count in kinds.sort("failure").iter_rows()}
+    failed = {kind: count for kind, count in lost.items() if kind in unanswered}
+    invalid = {kind: count for kind, count in lost.items() if kind not in failed}
     per_context = dict(rows.group_by("context").len().iter_rows())
     missing = sum(max(0, (replies or 0) - per_context.get(name, 0)) for name in contexts)
     if missing:
         invalid[UNRECORDED] = invalid.get(UNRECORDED, 0) + missing
-    return Account(len(rows) + missing, valid, invalid)
+    return Account(len(rows) + missing, valid, invalid, failed)
 
 
 def _check_known(reports: pl.DataFrame, contexts: Sequence[str]) -> None:

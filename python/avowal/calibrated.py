@@ -12,10 +12,14 @@ from avowal.errors import InputError
 from avowal.json_values import parse_document, read_text
 from avowal.quantities import Settings
 
-__all__ = ["PROFILES", "Calibrated", "calibrated", "profile"]
+__all__ = ["PROFILES", "STAND_IN", "Calibrated", "calibrated", "likeness", "profile"]
 
 PROFILES = ("gpt-4o", "gpt-4o-mini")
 """The models whose calibrated settings the package ships."""
+
+
+STAND_IN = "gpt-4o"
+"""The profile of models that have none of their own."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +71,24 @@ def calibrated(model: Settings | str | Path) -> Calibrated:
     if not there:
         raise InputError.at(f"{', '.join(PROFILES)}, or a file of settings", repr(str(model)), field="model")
     return _read(parse_document(read_text(Path(model)), str(model)), str(model))
+
+
+def likeness(model: str) -> Calibrated:
+    """Return the settings of a model, or those that stand in for a model without.
+
+    Parameters
+    ----------
+    model
+        Any base model's name.
+
+    Returns
+    -------
+    Calibrated
+        With the name of the model that they were calibrated on.
+    """
+    shipped = {name: _shipped(name) for name in PROFILES}
+    own = [found for name, found in shipped.items() if model in (name, found.name)]
+    return own[0] if own else shipped[STAND_IN]
 
 
 @cache

@@ -14,6 +14,8 @@ import click
 from avowal import __version__
 from avowal.commands_contexts import contexts
 from avowal.commands_power import power
+from avowal.commands_results import analyze, export, status
+from avowal.commands_run import run
 from avowal.commands_serve import serve
 from avowal.commands_study import init, plan
 from avowal.errors import AvowalError
@@ -29,7 +31,7 @@ def app() -> None:
     """Tell whether a language model's account of itself is true."""
 
 
-for command in (contexts, power, init, plan, serve):
+for command in (contexts, power, init, plan, run, status, analyze, export, serve):
     app.add_command(command)
 
 
@@ -69,8 +71,8 @@ def replicate(
 
     Example: avowal replicate published --json > tables.json
     """
-    from avowal.published.document import document
-    from avowal.published.printed import printed
+    from avowal.analysis.document import document
+    from avowal.analysis.printed import printed
     from avowal.published.replicate import Settings
     from avowal.published.replicate import replicate as run
 

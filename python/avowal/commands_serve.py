@@ -69,13 +69,14 @@ def serve(
 
     Example: avowal serve --port 8321 --state runs --fault 429=0.2 --fault reset=0.02
     """
+    from avowal.calibrated import PROFILES
     from avowal.contexts import load
     from avowal.simulated.server import listening, setup, url
     from avowal.simulated.server import serve as run
 
     made = setup(
         seed=seed,
-        **({"profiles": profiles} if profiles else {}),
+        profiles=profiles or PROFILES,
         contexts=load(*contexts) if contexts else None,
         state=state,
         faults=faults,

@@ -14,8 +14,8 @@ _STUDY = click.argument("study", type=click.Path(path_type=Path), metavar="STUDY
 
 @click.command()
 @click.argument("folder", type=click.Path(path_type=Path), metavar="DIR")
-@click.option("--template", type=click.Choice(["paper", "small"]), default="paper", show_default=True,
-              help="Sizes: the paper's, or 20 contexts of each kind.")  # fmt: skip
+@click.option("--template", type=click.Choice(["paper", "small", "conditions"]), default="paper", show_default=True,
+              help="Sizes: the paper's, or 20 contexts of each kind; these also with a condition.")  # fmt: skip
 def init(folder: Path, *, template: str) -> None:
     """Write a commented study.toml into a folder.
 

@@ -30,6 +30,8 @@ class Purpose(IntEnum):
     STUDY_REPORTS = 11
     OPTIMAL_PAIRS = 12
     SIMULATED_PROVIDER = 13
+    OPTION_ORDER = 14
+    SHUFFLED_TARGETS = 15
     USER = 255
 
 

@@ -134,6 +134,122 @@ WEIGHT_INTERVALS: Schema = {
 }
 """Scaled weights with bootstrap intervals; `undefined` counts the agent's resamples without an estimate."""
 
+STAGE: Schema = {
+    "stage": pl.String(),
+    "role": pl.String(),
+    "base": pl.String(),
+    "seed": pl.Int64(),
+    "label": pl.String(),
+}
+"""What the tables of a study say of the stage that a row comes from: its name, its part in the chain of models
+(:data:`avowal.study.stages.ROLES`), and what tells chains apart: base model, training seed, and what introspection
+training taught. Null where chains share the stage."""
+
+STUDY_CHOICES: Schema = {
+    **STAGE,
+    **CHOICES,
+    "swapped": pl.Boolean(),
+    "p_a": pl.Float64(),
+    "tuned": pl.String(),
+    "reply_id": pl.Int64(),
+}
+"""A study's choices. `model` is the base model, or the stage that trained the model asked, and `tuned` the provider's
+name of that; `swapped` says whether `a` is the option that was drawn second; `p_a` is the probability of A among A and
+B, where the provider told it; `reply_id` is the reply in ``study.db``."""
+
+STUDY_REPORTS: Schema = {
+    **STAGE,
+    **READ_REPORTS,
+    "trial": pl.Int64(),
+    "swapped": pl.Boolean(),
+    "tuned": pl.String(),
+    "reply_id": pl.Int64(),
+}
+"""A study's reports; `set` is the stage's role, `trial` the number of the pair shown, all else as in STUDY_CHOICES."""
+
+STUDY_WEIGHTS: Schema = {
+    **STAGE,
+    **FITTED_WEIGHTS,
+    "status": pl.String(),
+    "planned": pl.Int64(),
+    "valid": pl.Int64(),
+    "probability_weight": pl.Float64(),
+}
+"""Weights estimated from the choices of each stage that decides; `status` and counts are those of the context, and
+`probability_weight` comes from probabilities instead of choices."""
+
+STUDY_REQUESTS: Schema = {
+    "stage": pl.String(),
+    "context": pl.String(),
+    "trial": pl.Int64(),
+    "key": pl.String(),
+    "model": pl.String(),
+    "state": pl.String(),
+    "failures": pl.List(pl.String),
+    "retries": pl.Int64(),
+    "unsure": pl.Int64(),
+    "surplus": pl.Int64(),
+    "seconds": pl.Float64(),
+    "prompt_tokens": pl.Int64(),
+    "completion_tokens": pl.Int64(),
+    "price": pl.Decimal(38, 15),
+    "batch": pl.String(),
+    "reply_id": pl.Int64(),
+}
+"""Every request of a study. `failures` are the kinds of all failures, in the order in which they were written down;
+`retries` counts them, `unsure` how often the request was under way when a run died, `surplus` replies beyond the first;
+`price` is of all its replies, in US dollars, null where the model has no price."""
+
+STUDY_JOBS: Schema = {
+    "stage": pl.String(),
+    "id": pl.String(),
+    "attempt": pl.Int64(),
+    "state": pl.String(),
+    "model": pl.String(),
+    "tuned": pl.String(),
+    "tokens": pl.Int64(),
+    "error": pl.String(),
+}
+"""Every training job of a study; `model` is what was trained further, `error` the provider's reason."""
+
+STUDY_STAGES: Schema = {
+    **STAGE,
+    "kind": pl.String(),
+    "state": pl.String(),
+    "began": pl.Float64(),
+    "ended": pl.Float64(),
+    "error": pl.String(),
+    "planned": pl.Int64(),
+    "valid": pl.Int64(),
+    "invalid": pl.Int64(),
+    "failed": pl.Int64(),
+    "retries": pl.Int64(),
+    "unsure": pl.Int64(),
+    "surplus": pl.Int64(),
+    "spent": pl.Decimal(38, 15),
+}
+"""The account of each stage: `kind` is train, decisions or reports; planned = valid + invalid + failed, the last with
+what has no reply yet; times in seconds since 1970."""
+
+STUDY_ACCURACIES: Schema = {
+    "model": pl.String(),
+    "set": pl.String(),
+    "slope": pl.Float64(),
+    "low": pl.Float64(),
+    "high": pl.Float64(),
+    "r": pl.Float64(),
+    "cluster_low": pl.Float64(),
+    "cluster_high": pl.Float64(),
+    "ceiling": pl.Float64(),
+    "contexts": pl.Int64(),
+    "contexts_planned": pl.Int64(),
+    "replies": pl.Int64(),
+    "replies_planned": pl.Int64(),
+    "status": pl.String(),
+}
+"""The accuracies of an analysis: both estimates with their intervals, the noise ceiling of `r`, and what was lost; a
+missing one has a row with nulls and the reason in `status`."""
+
 
 def empty(schema: Schema) -> pl.DataFrame:
     """Return a table of no rows.

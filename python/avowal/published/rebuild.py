@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import io
-import json
 import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
@@ -13,7 +12,7 @@ from random import Random
 
 from avowal.contexts import Context, arrays, load
 from avowal.errors import InputError
-from avowal.prompts import decision_messages, report_messages
+from avowal.prompts import decision_messages, report_messages, report_reply, training_line
 from avowal.published import files
 from avowal.published.files import numbered
 from avowal.published.sheet import read_sheet
@@ -120,8 +119,8 @@ def build(candidates: Sequence[Context], roles: Sequence[str], recipe: Recipe | 
     ]
     first, last = "\n".join(reports[:fold]), "\n".join(reports[fold:])
     return {
-        files.SCENARIOS: _scenarios(contexts),
-        files.TARGETS: _targets(contexts, targets),
+        files.SCENARIOS: scenarios_text(contexts),
+        files.TARGETS: targets_text(contexts, targets),
         f"instill_{instilled}_prefs.jsonl": "\n".join(training),
         f"instill_{instilled}_prefs_val.jsonl": "\n".join(validation),
         f"instilled_weights_{instilled}_training.jsonl": "\n".join(reports),
@@ -250,7 +249,7 @@ def _decision_lines(
         for number in range(recipe.training + recipe.validation):
             a, b = draw_pair(generator, context)
             better = "A" if _utility(context, weights, a) > _utility(context, weights, b) else "B"
-            line = _line(decision_messages(context, a, b), better)
+            line = training_line(decision_messages(context, a, b), better)
             (training if number < recipe.training else validation).append(line)
     return training, validation
 
@@ -262,30 +261,30 @@ def _utility(context: Context, weights: Sequence[int], values: Sequence[float]) 
 
 def _report_line(context: Context, weights: Sequence[int], seed: int) -> str:
     a, b = draw_pair(_random(seed), context)
-    names = (attribute.name for attribute in context.attributes)
-    return _line(report_messages(context, a, b), json.dumps(dict(zip(names, weights, strict=True))))
+    return training_line(report_messages(context, a, b), report_reply(context, weights))
 
 
-def _line(messages: list[dict[str, str]], answer: str) -> str:
-    return json.dumps({"messages": [*messages, {"role": "assistant", "content": answer}]})
-
-
-def _scenarios(contexts: Sequence[Context]) -> str:
+def scenarios_text(contexts: Sequence[Context]) -> str:
+    """Return the text of ``scenarios.csv``: contexts with equal numbers of attributes, which lose their units."""
     mins, maxs = (limits.tolist() for limits in arrays(contexts))
     count = len(mins[0])
     header = ["scenario", "question"]
     for pattern in (files.ATTRIBUTE, files.MIN, files.MAX):
         header += numbered(pattern, count)
     rows = zip(contexts, mins, maxs, strict=True)
-    return _csv([header, *([x.name, x.prompt, *(a.name for a in x.attributes), *low, *high] for x, low, high in rows)])
+    return csv_text(
+        [header, *([x.name, x.prompt, *(a.name for a in x.attributes), *low, *high] for x, low, high in rows)]
+    )
 
 
-def _targets(contexts: Sequence[Context], targets: Sequence[Sequence[int]]) -> str:
+def targets_text(contexts: Sequence[Context], targets: Sequence[Sequence[float]]) -> str:
+    """Return the text of ``instilled_weights.csv``: one row of target weights for each context."""
     header = ["scenario", *numbered(files.TARGET, len(targets[0]))]
-    return _csv([header, *([context.name, *row] for context, row in zip(contexts, targets, strict=True))])
+    return csv_text([header, *([context.name, *row] for context, row in zip(contexts, targets, strict=True))])
 
 
-def _csv(rows: Iterable[Sequence[object]]) -> str:
+def csv_text(rows: Iterable[Sequence[object]]) -> str:
+    """Return rows as CSV, with the authors' line ends."""
     text = io.StringIO(newline="")
     csv.writer(text, lineterminator="\n").writerows(rows)
     return text.getvalue()

@@ -14,7 +14,8 @@ Task: TypeAlias = Literal["decision", "report", "other"]
 
 _TAG = re.compile(r"\[(DECISION|INTROSPECTION|REPORT) TASK\]")
 _VALUE = re.compile(r"(.+?): ([-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?)(?: .*)?")
-_LISTED = re.compile(r"[-*•] +(.+?)(?: \(.*\)|:.*)?")
+# A range in brackets ends a name that may hold brackets itself; anything else in them, or behind a colon, does as well.
+_LISTED = re.compile(r"[-*•] +(?:(?P<ranged>.+) \(from .*\)|(?P<name>.+?)(?: \(.*\)|:.*)?)")
 _OPTIONS = re.compile(r"^A:\n(.*?)\n\s*\nB:\n(.*?)(?:\n\s*\n|\Z)", re.MULTILINE | re.DOTALL)
 
 
@@ -96,8 +97,8 @@ def _read(system: str, user: str, named: tuple[str, ...]) -> Asked:
     marker = instruction[: tag.start()].strip() if tag and tag.start() < len(instruction) else ""
     lines = rest.strip().split("\n")
     if pair is None:
-        listed = [found[1] for line in lines[1:] if (found := _LISTED.fullmatch(line))]
-        names, lines = named or tuple(listed), lines[:1]
+        lines, listed = _listed(lines)
+        names = named or listed
     else:
         names = tuple(pair[0])
     prompt = "\n".join(part for part in (system, marker, *lines) if part)
@@ -107,6 +108,16 @@ def _read(system: str, user: str, named: tuple[str, ...]) -> Asked:
         return Asked("other" if task == "decision" else task, key, names)
     a, b = pair
     return Asked(task, key, names, tuple(a[name] for name in key.names), tuple(b[name] for name in key.names))
+
+
+def _listed(lines: list[str]) -> tuple[list[str], tuple[str, ...]]:
+    """Return what a prompt without options says of the context, and the attributes that it lists below."""
+    found = {place: each for place, line in enumerate(lines) if place and (each := _LISTED.fullmatch(line))}
+    if not found:
+        return lines[:1], ()
+    above = lines[: min(found)]
+    heading = len(above) > 1 and above[-1].endswith(":")
+    return above[:-1] if heading else above, tuple(each["ranged"] or each["name"] for each in found.values())
 
 
 def _task(tag: str | None, text: str, *, paired: bool) -> Task:

@@ -23,6 +23,7 @@ from avowal.calibrated import PROFILES, calibrated
 from avowal.checks import as_u64
 from avowal.contexts import Context, builtin
 from avowal.errors import InputError
+from avowal.quantities import Settings
 from avowal.simulated import batches, chat, files, jobs, models
 from avowal.simulated.faults import parse
 from avowal.simulated.gate import ABORT, Gate
@@ -62,6 +63,7 @@ def setup(
     job_seconds: float = 1.0,
     batch_seconds: float = 1.0,
     shutdown: Mapping[str, str] | None = None,
+    models: Mapping[str, Settings] | None = None,
 ) -> Setup:
     """Check how a simulated provider is to be set up.
 
@@ -81,6 +83,8 @@ def setup(
         How long a fine-tuning job and a batch take.
     shutdown
         Dates (YYYY-MM-DD) on which base models shut down, by name.
+    models
+        Base models with their settings by name, in place of `profiles`.
 
     Returns
     -------
@@ -91,24 +95,29 @@ def setup(
     InputError
         For an unknown profile or fault, two profiles of one model, or a number out of its domain.
     """
-    models: dict[str, Any] = {}
+    named = _named(profiles) if models is None else dict(models)
+    for name, seconds in (("job_seconds", job_seconds), ("batch_seconds", batch_seconds)):
+        if not 0 <= seconds < float("inf"):
+            raise InputError.at("a finite number of seconds of 0 or more", seconds, field=name)
+    for name in shutdown or {}:
+        if name not in named:
+            raise InputError.at(f"one of {', '.join(named)}", repr(name), field="shutdown")
+    known_contexts = builtin() if contexts is None else tuple(contexts)
+    folder = None if state is None else Path(state)
+    # A time of zero would divide by zero; a nanosecond is over before anyone looks.
+    times = (max(job_seconds, 1e-9), max(batch_seconds, 1e-9))
+    return Setup(named, known_contexts, as_u64("seed", seed), folder, parse(faults), *times, shutdown)
+
+
+def _named(profiles: Iterable[str | Path]) -> dict[str, Settings]:
+    models: dict[str, Settings] = {}
     for profile in profiles:
         known = calibrated(profile)
         name = known.name or Path(profile).stem
         if name in models:
             raise InputError.at("profiles of different models", f"{name!r} twice", field="profile")
         models[name] = known.settings
-    for name, seconds in (("job_seconds", job_seconds), ("batch_seconds", batch_seconds)):
-        if not 0 <= seconds < float("inf"):
-            raise InputError.at("a finite number of seconds of 0 or more", seconds, field=name)
-    for name in shutdown or {}:
-        if name not in models:
-            raise InputError.at(f"one of {', '.join(models)}", repr(name), field="shutdown")
-    known_contexts = builtin() if contexts is None else tuple(contexts)
-    folder = None if state is None else Path(state)
-    # A time of zero would divide by zero; a nanosecond is over before anyone looks.
-    times = (max(job_seconds, 1e-9), max(batch_seconds, 1e-9))
-    return Setup(models, known_contexts, as_u64("seed", seed), folder, parse(faults), *times, shutdown)
+    return models
 
 
 def application(service: Service) -> ASGIApp:
@@ -128,7 +137,8 @@ def running(*, host: str = HOST, port: int = 0, **options: Any) -> Iterator[str]
     host, port
         Where it listens; port 0 takes a free one.
     **options
-        As for :func:`setup`: seed, profiles, contexts, state, faults, job_seconds, batch_seconds, shutdown.
+        As for :func:`setup`: seed, profiles, contexts, state, faults, job_seconds, batch_seconds, shutdown,
+        models.
 
     Yields
     ------

@@ -1,4 +1,4 @@
-"""Asking: a stage's requests sent one by one by several workers, each reply on the disk before the next request goes."""
+"""Asking: a stage's requests sent by several workers, each reply on the disk before its worker's next request goes."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from typing import Any
 from avowal.provider import Client, ProviderError, usage
 from avowal.provider.throttle import Throttle
 from avowal.study.budget import Budget
-from avowal.study.ending import Interrupted, Stopped
+from avowal.study.ending import Interrupted, StageError
 from avowal.study.store import Answer, Left, Store
 
 __all__ = ["Asked", "ask"]
@@ -76,7 +76,7 @@ def ask(
 
     Raises
     ------
-    Stopped
+    StageError
         Where the provider refuses a request, or no request gets a reply any more; and at the spending limit.
     Interrupted
         Where `stop` was set before the end.
@@ -108,7 +108,7 @@ class _Work:
         tell: Callable[[str], object],
     ) -> None:
         self.waiting = deque(left)
-        self.reason: Stopped | None = None
+        self.reason: StageError | None = None
         self._store, self._client, self._throttle, self._budget = store, client, throttle, budget
         self._stop, self._told, self._tell = stop, told, tell
         # With that many failures and no reply between them, each worker has seen one: nobody answers there.
@@ -140,7 +140,7 @@ class _Work:
             try:
                 price = self._price(left, body, left.tokens - left.reply_tokens, left.reply_tokens)
                 self._budget.hold(price)
-            except Stopped as limit:
+            except StageError as limit:
                 self.reason = limit
                 return None
             self.waiting.popleft()
@@ -185,7 +185,7 @@ class _Work:
         with self._guard:
             self._failures += 1
             if not error.passing or self._failures >= self._patience:
-                self.reason = self.reason or Stopped(str(error))
+                self.reason = self.reason or StageError(str(error))
 
     def _price(self, left: Left, body: dict[str, Any], prompt: int, reply: int) -> Decimal:
         return self._budget.price(left.base, body["model"], prompt, reply, "sync")
@@ -204,7 +204,7 @@ class _Work:
                     self._tell(f"{self._store.path}: {error}; nothing more is sent until it can be written")
                     warned = True
                 if self._stop.wait(FULL_DISK):
-                    raise Stopped(f"{self._store.path}: {error}; {len(ended)} replies are lost with it") from None
+                    raise StageError(f"{self._store.path}: {error}; {len(ended)} replies are lost with it") from None
         with self._guard:
             for each in ended:
                 self._told(each)

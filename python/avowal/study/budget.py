@@ -1,4 +1,4 @@
-"""The budget: what a run may spend, held back for each request before it is sent and settled when its reply is there."""
+"""The budget: what a run may spend, held back before a request is sent and settled when its reply is there."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import threading
 from decimal import Decimal
 
 from avowal.prices import Mode, Prices
-from avowal.study.ending import Stopped
+from avowal.study.ending import StageError
 
 __all__ = ["Budget"]
 
@@ -40,6 +40,10 @@ class Budget:
         asked = base if model == base or base.startswith("ft:") else f"ft:{base}:"
         return self._prices.price(asked, prompt, reply, mode=mode)
 
+    def encoding(self, base: str) -> str:
+        """Return the encoding of a base model's tokens."""
+        return self._prices.encoding(base)
+
     def training(self, base: str, tokens: int) -> Decimal:
         """Return the price of training on so many tokens."""
         return self._prices.training(base, tokens)
@@ -49,12 +53,12 @@ class Budget:
 
         Raises
         ------
-        Stopped
+        StageError
             Where that would pass the limit.
         """
         with self._guard:
             if self.limit is not None and self._spent + self._held + price > self.limit:
-                raise Stopped(
+                raise StageError(
                     f"the spending limit of ${self.limit:,.2f}: ${self._spent:,.2f} are spent and ${self._held:,.2f} "
                     f"under way, and the next ${price:,.4f} would pass it"
                 )

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from avowal.errors import AvowalError
 
-__all__ = ["Interrupted", "Stopped"]
+__all__ = ["Interrupted", "StageError"]
 
 
-class Stopped(AvowalError):
+class StageError(AvowalError):
     """A stage that can't go on, with the reason in the words of whoever stopped it; another run may try again."""
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from avowal import prices as price_tables
-from avowal.calibrated import PROFILES, Calibrated, calibrated
+from avowal.calibrated import likeness
 from avowal.cost import Item, quote
 from avowal.errors import InputError
 from avowal.prices import RATES, Entry, Mode, Prices
@@ -21,10 +21,7 @@ from avowal.sweep.money import Pricing
 from avowal.sweep.power import Power, power
 from avowal.tokens import DEFAULT_ENCODING
 
-__all__ = ["Plan", "Planned", "plan"]
-
-SIMULATED = "gpt-4o"
-"""The profile that is simulated for base models that have none of their own."""
+__all__ = ["Plan", "Planned", "plan", "pricing"]
 
 REPLICATES = 200
 """Studies simulated for the power of the design: an error of .03 at most, in about a second."""
@@ -154,7 +151,7 @@ def plan(study: StudyFile | str | Path, *, prices: Prices | None = None, replica
     """
     asked = study if isinstance(study, StudyFile) else read(study)
     free = asked.provider.base_url == "simulated"
-    table = _free(asked.models.base) if free else prices
+    table = pricing(asked, free=free, prices=prices)
     listed = stages(asked)
     planned = []
     for base in asked.models.base:
@@ -164,6 +161,33 @@ def plan(study: StudyFile | str | Path, *, prices: Prices | None = None, replica
         planned += [Planned(stage, item) for stage, item in zip(own, items, strict=True)]
     shutting = () if free else tuple(filter(None, map(shutdown, asked.models.base)))
     return Plan(asked, tuple(planned), shutting, _power(asked, replicates) if replicates else {})
+
+
+def pricing(study: StudyFile, *, free: bool, prices: Prices | None = None) -> Prices:
+    """Return the prices of a study's base models.
+
+    Parameters
+    ----------
+    study
+        Names them.
+    free
+        Whether nothing is paid; then even unknown models have a price.
+    prices
+        The built-in prices if None.
+
+    Returns
+    -------
+    Prices
+
+    Raises
+    ------
+    InputError
+        Where a base model has no price.
+    """
+    table = _free(study.models.base) if free else prices or price_tables.builtin()
+    for base in study.models.base:
+        table.entry(base)
+    return table
 
 
 def _free(models: Iterable[str]) -> Prices:
@@ -195,18 +219,11 @@ def _power(study: StudyFile, replicates: int) -> dict[str, tuple[str, Power]]:
     }
     found = {}
     for base in study.models.base:
-        model = _like(base)
+        model = likeness(base)
         free = Pricing(seed=study.seed)
         simulated = power(base=model.settings.but(sizes), replicates=replicates, seed=study.seed, pricing=free)
         found[base] = (str(model.name), simulated)
     return found
-
-
-def _like(base: str) -> Calibrated:
-    """Return the profile of a base model, or that which stands in for one without."""
-    held = {name: calibrated(name) for name in PROFILES}
-    own = [model for name, model in held.items() if base in (name, model.name)]
-    return own[0] if own else held[SIMULATED]
 
 
 def _shutting(found: Shutdown, today: datetime.date) -> str:

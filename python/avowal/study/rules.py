@@ -9,7 +9,7 @@ from typing import Any
 
 from avowal.errors import InputError
 
-__all__ = ["Rule", "any_of", "count", "each", "number", "optional", "several_of", "text", "truth"]
+__all__ = ["Rule", "any_of", "count", "each", "either", "number", "optional", "several_of", "text", "truth"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,3 +123,17 @@ def optional(rule: Rule, word: str) -> Rule:
         return None if value == word and isinstance(value, str) else rule.take(value)
 
     return Rule(f'{rule.expected}, or "{word}"', take)
+
+
+def either(*choices: Rule) -> Rule:
+    """Return the rule of values that keep one of these rules."""
+
+    def take(value: Any) -> Any:
+        for rule in choices:
+            try:
+                return rule.take(value)
+            except ValueError:
+                continue
+        raise ValueError
+
+    return Rule(", or ".join(rule.expected for rule in choices), take)

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from avowal.contexts import Context
-from avowal.lines import Kind, Queries, Training
+from avowal.prompts import Wording
+from avowal.sends import Kind, Queries, Training
 from avowal.study.config import StudyFile
 
 __all__ = ["ROLES", "Stage", "stages"]
@@ -16,12 +17,14 @@ ROLES = {
     "decisions": ("learned", "native", "learned_after_first", "learned_after_last", "native_after"),
     "reports": (
         "off_the_shelf", "weight_trained", "native_before", "introspection_first", "introspection_last", "native_after",
+        "cross_before", "cross_after",
     ),
 }  # fmt: skip
 """What stages are in their chain, by what they do.
 
 Decisions and reports ``after_first`` (and reports ``introspection_first``) are those of the model trained on the first
-fold, about the contexts of the last one; ``after_last`` the reverse.
+fold, about the contexts of the last one; ``after_last`` the reverse. ``cross`` reports are about contexts that another
+base model was trained in, before introspection training and after that on all contexts.
 """
 
 OFF_THE_SHELF = "report, off the shelf"
@@ -49,6 +52,15 @@ class Stage:
         What introspection training teaches; None for other stages.
     needs
         The stages that must be finished first.
+    dose
+        What a shorter weight training has, such as ``10 contexts`` or ``5 pairs``; None for the whole one. Each dose is
+        a chain of its own.
+    condition
+        The name of the condition whose marker is shown; None without one. Training shows them all.
+    wording
+        In which words reports are asked for; of :data:`avowal.prompts.WORDINGS`.
+    about
+        The base model whose trained contexts a cross-report is about; None for other stages.
     """
 
     base: str
@@ -58,6 +70,10 @@ class Stage:
     model: str | None
     label: str | None
     needs: tuple[str, ...]
+    dose: str | None = None
+    condition: str | None = None
+    wording: Wording = "paper"
+    about: str | None = None
 
     @property
     def name(self) -> str:
@@ -83,32 +99,43 @@ def stages(study: StudyFile) -> tuple[Stage, ...]:
 
 def _of_base(study: StudyFile, base: str) -> Iterator[Stage]:
     make = _Maker(study, base, None)
-    yield make.asks("off_the_shelf", OFF_THE_SHELF, "reports", study.trained, None)
+    yield from make.asks("off_the_shelf", OFF_THE_SHELF, "reports", make.trained, None)
     for seed in study.training.seeds:
-        yield from _chain(_Maker(study, base, seed))
+        make = _Maker(study, base, seed)
+        yield from _chain(make)
+        for count in sorted(study.doses.contexts):
+            yield from _dosed(replace(make, dose=f"{count} contexts"), make.trained[:count], study.design.training)
+        for count in sorted(study.doses.training):
+            dose = f"{count} pair{'s' if count > 1 else ''}"
+            yield from _dosed(replace(make, dose=dose), make.trained, count)
 
 
 def _chain(make: _Maker) -> Iterator[Stage]:
-    study, design = make.study, make.study.design
-    weights = make.trains("weights", WEIGHTS, "decisions", study.trained, design.training, None)
+    study = make.study
+    weights = make.trains("weights", WEIGHTS, "decisions", make.trained, study.design.training, None)
     yield weights
-    decided = {
-        group: make.asks(role, DECIDE[group], "decisions", contexts, weights.name)
-        for group, role, contexts in (("trained", "learned", study.trained), ("native", "native", study.native))
-    }
-    yield from decided.values()
-    yield make.asks("weight_trained", "report, weight-trained", "reports", study.trained, weights.name)
-    yield make.asks("native_before", "report, native contexts before", "reports", study.native, weights.name)
+    decided = list(make.asks("learned", DECIDE["trained"], "decisions", make.trained, weights.name, marked=True))
+    yield from decided
+    yield from make.asks("native", DECIDE["native"], "decisions", study.native, weights.name)
+    yield from make.asks("weight_trained", "report, weight-trained", "reports", make.trained, weights.name, marked=True)
+    yield from make.asks("native_before", "report, native contexts before", "reports", study.native, weights.name)
+    yield from _crossed(make, "cross_before", "", weights.name, None)
     for label in study.training.introspection:
-        needs = (decided["trained"].name,) if label == "learned" else ()
+        needs = (decided[0].name,) if label == "learned" else ()
         yield from _introspection(make, weights.name, label, needs)
 
 
+def _dosed(make: _Maker, contexts: tuple[Context, ...], pairs: int) -> Iterator[Stage]:
+    """Yield a shorter weight training, and what its model decides and reports where it was trained."""
+    weights = make.trains("weights", WEIGHTS, "decisions", contexts, pairs, None)
+    yield weights
+    yield from make.asks("learned", DECIDE["trained"], "decisions", contexts, weights.name, marked=True)
+    yield from make.asks("weight_trained", "report, weight-trained", "reports", contexts, weights.name, marked=True)
+
+
 def _introspection(make: _Maker, weights: str, label: str, needs: tuple[str, ...]) -> Iterator[Stage]:
-    study = make.study
-    half = len(study.trained) // 2
-    first, second = study.trained[:half], study.trained[half:]
-    jobs = {"first": ("first fold", first), "last": ("second fold", second), "all": ("all", study.trained)}
+    first, second = make.study.folds(make.base)
+    jobs = {"first": ("first fold", first), "last": ("second fold", second), "all": ("all", make.trained)}
     trained = {
         key: make.trains(
             f"introspection_{key}", f"train introspection, {name} ({label})", "reports", known, 1, weights, label, needs
@@ -120,24 +147,38 @@ def _introspection(make: _Maker, weights: str, label: str, needs: tuple[str, ...
     asked = {
         "first": ("introspection_first", "learned_after_first", "second fold", second),
         "last": ("introspection_last", "learned_after_last", "first fold", first),
-        "all": ("native_after", "native_after", "native", study.native),
+        "all": ("native_after", "native_after", "native", make.study.native),
     }
     for key, (role, _, about, contexts) in asked.items():
         told = f"report, {about}, after {jobs[key][0]} ({label})"
-        yield make.asks(role, told, "reports", contexts, trained[key].name, label)
-    if study.design.decide_again:
+        yield from make.asks(role, told, "reports", contexts, trained[key].name, label, marked=key != "all")
+    yield from _crossed(make, "cross_after", f", after all ({label})", trained["all"].name, label)
+    if make.study.design.decide_again:
         for key, (_, role, about, contexts) in asked.items():
             told = f"decide again, {about}, after {jobs[key][0]} ({label})"
-            yield make.asks(role, told, "decisions", contexts, trained[key].name, label)
+            yield from make.asks(role, told, "decisions", contexts, trained[key].name, label, marked=key != "all")
+
+
+def _crossed(make: _Maker, role: str, after: str, model: str, label: str | None) -> Iterator[Stage]:
+    study = make.study
+    for other in study.models.base if study.design.cross_reports else ():
+        if other != make.base:
+            told = f"report, contexts of {other}{after}"
+            yield from make.asks(role, told, "reports", study.trained_by(other), model, label, about=other)
 
 
 @dataclass(frozen=True, slots=True)
 class _Maker:
-    """Makes the stages of one base model and training seed."""
+    """Makes the stages of one base model, training seed and dose."""
 
     study: StudyFile
     base: str
     seed: int | None
+    dose: str | None = None
+
+    @property
+    def trained(self) -> tuple[Context, ...]:
+        return self.study.trained_by(self.base)
 
     def trains(
         self,
@@ -150,8 +191,12 @@ class _Maker:
         label: str | None = None,
         needs: tuple[str, ...] = (),
     ) -> Stage:
-        sends = Training(self._name(name), kind, contexts, lines, epochs=self.study.training.epochs)
-        return self._stage(role, sends, model, label, needs)
+        # Introspection training says nothing of conditions: whether reports follow them is then the model's own doing.
+        marked = (each.marker for each in self.study.conditions) if kind == "decisions" else ()
+        epochs = self.study.training.epochs
+        sends = Training(self._name(name), kind, contexts, lines, epochs=epochs, markers=(None, *marked))
+        before = (*([model] if model is not None else []), *needs)
+        return Stage(self.base, self.seed, role, sends, model, label, before, self.dose)
 
     def asks(
         self,
@@ -161,27 +206,31 @@ class _Maker:
         contexts: tuple[Context, ...],
         model: str | None,
         label: str | None = None,
-    ) -> Stage:
-        design = self.study.design
-        native = contexts[0] in self.study.native
+        *,
+        marked: bool = False,
+        about: str | None = None,
+    ) -> Iterator[Stage]:
+        """Ask in the paper's words; for reports in the others too; and, where `marked`, under each condition."""
+        study, design = self.study, self.study.design
+        native = contexts[0] in study.native
         # Requests show pairs that no training showed; those for validation come behind them.
         first = 0 if native else design.training
         decisions = design.native_decisions if native else design.decisions
         each = decisions if kind == "decisions" else design.reports
-        sends = Queries(self._name(name), kind, contexts, each, first, tuned=model is not None)
-        return self._stage(role, sends, model, label, ())
-
-    def _stage(
-        self,
-        role: str,
-        sends: Training | Queries,
-        model: str | None,
-        label: str | None,
-        needs: tuple[str, ...],
-    ) -> Stage:
-        before = (*([model] if model is not None else []), *needs)
-        return Stage(self.base, self.seed, role, sends, model, label, before)
+        plain = Queries(self._name(name), kind, contexts, each, first, tuned=model is not None, order=design.order)
+        stage = Stage(
+            self.base, self.seed, role, plain, model, label, () if model is None else (model,), self.dose, about=about
+        )
+        yield stage
+        for wording in design.report_prompts if kind == "reports" else ():
+            if wording != "paper":
+                sends = replace(plain, name=self._name(f"{name}, {wording}"), wording=wording)
+                yield replace(stage, sends=sends, wording=wording)
+        for condition in study.conditions if marked else ():
+            sends = replace(plain, name=self._name(f"{name}, under {condition.name}"), marker=condition.marker)
+            yield replace(stage, sends=sends, condition=condition.name)
 
     def _name(self, name: str) -> str:
         several = self.seed is not None and len(self.study.training.seeds) > 1
-        return f"{self.base}: {name}" + (f", seed {self.seed}" if several else "")
+        dose = f", {self.dose}" if self.dose else ""
+        return f"{self.base}: {name}{dose}" + (f", seed {self.seed}" if several else "")

@@ -298,6 +298,14 @@ class Store:
         )
         return [Left(*row) for row in found]
 
+    def bodies(self, stage: str) -> list[tuple[str, str]]:
+        """Return the replies of a stage, the first one of each request: keys and bodies."""
+        return self.rows(
+            "select key, body from replies where failure is null and key in (select key from asks where stage = ?)"
+            " group by key having id = min(id)",
+            (stage,),
+        )
+
     def unsend(self, keys: Sequence[str]) -> None:
         """Plan requests again that were about to be sent and weren't, or whose every try failed."""
         with self.transaction() as db:

@@ -13,8 +13,10 @@ __all__ = ["TEMPLATES", "init"]
 TEMPLATES = {
     "paper": {"trained": 100, "native": 100, "training": 50, "decisions": 50, "native_decisions": 100, "reports": 10},
     "small": {"trained": 20, "native": 20, "training": 30, "decisions": 30, "native_decisions": 30, "reports": 4},
+    "conditions": {"trained": 20, "native": 20, "training": 30, "decisions": 30, "native_decisions": 30, "reports": 4},
 }
-"""By name, the sizes that a template writes: the paper's, and those of a study that tries everything out."""
+"""By name, the sizes that a template writes: the paper's, and those of a study that tries everything out, the last one
+with a condition that flips the weights."""
 
 
 def init(folder: str | Path, template: str = "paper") -> Path:
@@ -46,10 +48,15 @@ def init(folder: str | Path, template: str = "paper") -> Path:
     if place.exists() and not place.is_dir():
         raise InputError.at("a folder", "a file", file=place)
     place.mkdir(parents=True, exist_ok=True)
-    text = files("avowal").joinpath("study", "template.toml").read_text(encoding="utf-8")
+    text, condition = (
+        files("avowal").joinpath("study", file).read_text(encoding="utf-8")
+        for file in ("template.toml", "template_conditions.toml")
+    )
+    if template != "conditions":
+        condition = "".join(f"#   {line}\n" for line in condition.splitlines())
     name = "".join(sign if sign.isprintable() and sign not in '"\\' else "_" for sign in place.resolve().name)
     sizes = {f"@{key}@": str(value) for key, value in TEMPLATES[template].items()}
-    for mark, value in {"@name@": name or "study", **sizes}.items():
+    for mark, value in {"@name@": name or "study", "@conditions@": condition, **sizes}.items():
         text = text.replace(mark, value)
     path.write_text(text, encoding="utf-8")
     return path

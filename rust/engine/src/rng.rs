@@ -47,13 +47,17 @@ pub enum Purpose {
     OptimalPairs = 12,
     /// Everything that the simulated provider draws: weights, errors, choices, replies, faults.
     SimulatedProvider = 13,
+    /// Which option of a pair is shown first.
+    OptionOrder = 14,
+    /// Whose target weights are taught in the place of a context's own.
+    ShuffledTargets = 15,
     /// Anything that users of the package draw for themselves.
     User = 255,
 }
 
 impl Purpose {
     /// Every purpose there is.
-    pub const ALL: [Self; 14] = [
+    pub const ALL: [Self; 16] = [
         Self::Targets,
         Self::Pairs,
         Self::Choices,
@@ -67,6 +71,8 @@ impl Purpose {
         Self::StudyReports,
         Self::OptimalPairs,
         Self::SimulatedProvider,
+        Self::OptionOrder,
+        Self::ShuffledTargets,
         Self::User,
     ];
 

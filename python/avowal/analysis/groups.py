@@ -8,8 +8,10 @@ from dataclasses import dataclass
 import numpy as np
 import polars as pl
 
+from avowal.analysis.probabilities import probability_weights
 from avowal.ceiling import split_half
 from avowal.contexts import Context
+from avowal.correlation import pearson
 from avowal.fit import Fit, cross_validate, fit
 
 Z_LIMIT = 1.96
@@ -45,6 +47,8 @@ class GroupResult:
         Mean log odds of A between equal options; None without choices.
     reliability
         Split-half reliability of our weights.
+    from_probabilities
+        Correlation of our weights with those from the probabilities of A; None where none were recorded.
     """
 
     contexts: tuple[str, ...]
@@ -54,6 +58,7 @@ class GroupResult:
     biased: int | None
     mean_intercept: float | None
     reliability: float | None
+    from_probabilities: float | None = None
 
     @property
     def estimated(self) -> bool:
@@ -69,7 +74,7 @@ def group_result(
     Parameters
     ----------
     choices
-        A table of :data:`avowal.tables.CHOICES`, or None.
+        A table of :data:`avowal.tables.CHOICES`, with a further column ``p_a`` where it was recorded; or None.
     published
         The authors' weights, a table of :data:`avowal.tables.WEIGHTS`, or None.
     contexts
@@ -98,7 +103,18 @@ def group_result(
         biased=None if fitted is None else _biased(fitted),
         mean_intercept=None if fitted is None else _float(fitted.agents["intercept"].mean()),
         reliability=None if fitted is None else split_half(fitted),
+        from_probabilities=None if fitted is None or choices is None else _told(fitted, choices, contexts),
     )
+
+
+def _told(fitted: Fit, choices: pl.DataFrame, contexts: Sequence[Context]) -> float | None:
+    if "p_a" not in choices.columns or not choices["p_a"].count():
+        return None
+    other = probability_weights(choices, contexts).rename({"weight": "other"})
+    joined = fitted.weights.join(other, on=["model", "context", "position"], how="inner").drop_nulls(
+        ["weight", "other"]
+    )
+    return pearson(joined["weight"].to_numpy(), joined["other"].to_numpy()).r
 
 
 def _fit_accuracy(fitted: Fit | None, weights: pl.DataFrame, ours: bool) -> FitAccuracy:

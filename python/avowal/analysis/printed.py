@@ -1,4 +1,4 @@
-"""A replication on the terminal: the paper's tables, and what stands beside them."""
+"""An analysis on the terminal: the paper's tables, and what stands beside them."""
 
 from __future__ import annotations
 
@@ -6,8 +6,9 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from avowal.accuracy import Gain, ends
-from avowal.published.groups import GroupResult
-from avowal.published.replicate import GAINS, LABELS, ModelResult, Replication, SetResult
+from avowal.analysis.groups import GroupResult
+from avowal.analysis.material import HEADERS, LABELS
+from avowal.analysis.results import Analysis, ModelResult, SetResult
 from avowal.text import NONE, estimate, interval, number, percent, table
 
 if TYPE_CHECKING:
@@ -21,13 +22,13 @@ FOLDS = {"introspection_first": "trained on the first half", "introspection_last
 Row = list[str]
 
 
-def printed(result: Replication) -> Iterator[Table | str]:
-    """Lay a replication out as tables and lines of text.
+def printed(result: Analysis) -> Iterator[Table | str]:
+    """Lay an analysis out as tables and lines of text.
 
     Parameters
     ----------
     result
-        The replication.
+        The analysis.
 
     Yields
     ------
@@ -36,7 +37,7 @@ def printed(result: Replication) -> Iterator[Table | str]:
     """
     ours = result.settings.weights == "fitted"
     which = "our fits of the choices" if ours else "the authors' published weights"
-    yield f"{result.folder}: weights are {which}, {100 * result.settings.level:g}% intervals\n"
+    yield f"{result.source}: weights are {which}, {100 * result.settings.level:g}% intervals\n"
     for model in result.models:
         if model.groups:
             yield _choices(model)
@@ -53,11 +54,8 @@ def printed(result: Replication) -> Iterator[Table | str]:
 
 
 def _choices(model: ModelResult) -> Table:
-    cells = {
-        "learned": [number(model.learned_vs_target), percent(model.agreement)],
-        "native": [NONE, NONE],
-    }
-    columns = [cells[group] + _group_cells(found) for group, found in model.groups.items()]
+    targets = {"learned": [number(model.learned_vs_target), percent(model.agreement)]}
+    columns = [targets.get(group, [NONE, NONE]) + _group_cells(found) for group, found in model.groups.items()]
     rows = [
         "r with target weights",
         "agreement with targets",
@@ -69,7 +67,14 @@ def _choices(model: ModelResult) -> Table:
         "split-half reliability",
         "valid choices",
     ]
-    headers = ["trained" if group == "learned" else "native" for group in model.groups]
+    if model.kept:
+        rows.append("r with weights before")
+        columns = [[*cells, number(model.kept.get(group))] for group, cells in zip(model.groups, columns, strict=True)]
+    told = [found.from_probabilities for found in model.groups.values()]
+    if any(each is not None for each in told):
+        rows.append("r with weights from probabilities")
+        columns = [[*cells, number(each)] for each, cells in zip(told, columns, strict=True)]
+    headers = [HEADERS[group] for group in model.groups]
     return table(f"{model.name}: choices", ["contexts", *headers], _across(rows, columns))
 
 
@@ -149,7 +154,7 @@ def _set_cells(found: SetResult) -> Row:
     ]
 
 
-def _reading(result: Replication) -> str:
+def _reading(result: Analysis) -> str:
     pairs = [
         (found.accuracy.r, found.beside.r_without_extremes) for model in result.models for found in model.sets.values()
     ]
@@ -167,13 +172,11 @@ def _reading(result: Replication) -> str:
     )
 
 
-def _gains(result: Replication) -> Table | None:
+def _gains(result: Analysis) -> Table | None:
     rows = []
-    for name in GAINS:
-        if name in result.gains:
-            gain, by_model = result.gains[name]
-            named = [*by_model.items(), *([("mean of the models", gain)] if len(by_model) > 1 else [])]
-            rows += [_gain_row(name, label, each) for label, each in named]
+    for name, (gain, by_model) in result.gains.items():
+        named = [*by_model.items(), *([("mean of the models", gain)] if len(by_model) > 1 else [])]
+        rows += [_gain_row(name.replace("_own", ", own weights"), label, each) for label, each in named]
     return (
         table(
             "Effect of introspection training",
@@ -195,24 +198,24 @@ def _gain_row(name: str, label: str, gain: Gain) -> Row:
     ]
 
 
-def _folds(result: Replication) -> Table | None:
+def _folds(result: Analysis) -> Table | None:
     rows = [
         [
-            FOLDS[fold],
+            FOLDS[fold] + (", own weights" if name.endswith("_own") else ""),
             model.name,
             estimate(accuracy.slope.estimate, accuracy.interval),
             estimate(accuracy.r, accuracy.cluster_interval),
             f"{accuracy.contexts} of {accuracy.context_account.planned}",
         ]
         for model in result.models
-        for found in model.sets.values()
+        for name, found in model.sets.items()
         for fold, accuracy in found.folds.items()
     ]
     columns = ["fold", "model", "slope (the paper's)", "r [by context]", "contexts"]
     return table("Each fold by itself", columns, rows) if rows else None
 
 
-def _differences(result: Replication) -> Table | None:
+def _differences(result: Analysis) -> Table | None:
     rows = [
         [LABELS[name], f"{one} - {other}", estimate(found.estimate, ends(found)), str(common)]
         for name, pairs in result.differences.items()
@@ -222,7 +225,7 @@ def _differences(result: Replication) -> Table | None:
     return table("Differences between models", columns, rows) if rows else None
 
 
-def _notes(result: Replication) -> Iterator[str]:
+def _notes(result: Analysis) -> Iterator[str]:
     for name, account in result.replies.items():
         if account.planned:
             lost = percent(account.share_lost, 2)

@@ -1,4 +1,4 @@
-"""A replication as one JSON document: a stable shape in which every null has its reason."""
+"""An analysis as one JSON document: a stable shape in which every null has its reason."""
 
 from __future__ import annotations
 
@@ -9,9 +9,10 @@ from typing import Any
 from avowal import __version__
 from avowal.account import Account
 from avowal.accuracy import Accuracy, Gain, ends
+from avowal.analysis.groups import GroupResult
+from avowal.analysis.material import GAINS, SETS, native
+from avowal.analysis.results import Analysis, ModelResult, SetResult
 from avowal.jackknife import Combination
-from avowal.published.groups import GroupResult
-from avowal.published.replicate import GAINS, GROUPS, SETS, ModelResult, Replication, SetResult
 
 Json = dict[str, Any]
 
@@ -39,13 +40,13 @@ class _Writer:
         return {key: self.value(f"{path}/{key}", v, reasons.get(key, default)) for key, v in values.items()}
 
 
-def document(result: Replication) -> Json:
-    """Write a replication as a JSON document.
+def document(result: Analysis) -> Json:
+    """Write an analysis as a JSON document.
 
     Parameters
     ----------
     result
-        The replication.
+        The analysis.
 
     Returns
     -------
@@ -57,7 +58,7 @@ def document(result: Replication) -> Json:
     writer = _Writer()
     return {
         "models": {model.name: _model(writer, model, result) for model in result.models},
-        "gain": {name: _gain(writer, name, result) for name in GAINS},
+        "gain": {name: _gain(writer, name, result) for name in _gain_names(result)},
         "differences": {
             name: [_difference(writer, f"/differences/{name}/{i}", *pair) for i, pair in enumerate(pairs)]
             for name, pairs in result.differences.items()
@@ -65,23 +66,35 @@ def document(result: Replication) -> Json:
         "account": {name: _account(account) for name, account in result.replies.items()},
         "warnings": result.warnings,
         "reasons": writer.reasons,
-        "settings": {**asdict(result.settings), "folder": result.folder, "version": __version__},
+        "settings": {**asdict(result.settings), result.kind: result.source, "version": __version__},
     }
 
 
-def _model(writer: _Writer, model: ModelResult, result: Replication) -> Json:
+def _model(writer: _Writer, model: ModelResult, result: Analysis) -> Json:
     path = f"/models/{_escaped(model.name)}"
     why = model.missing.get("learned") or (OTHER_TARGETS if result.targets else NO_TARGETS)
     learned = model.groups.get("learned")
     no_agreement = NO_CHOICES if learned is not None and learned.fit is None and result.targets else why
-    return {
+    return _again(writer, path, model, result) | {
         "learned_vs_target": {"r": writer.value(f"{path}/learned_vs_target/r", model.learned_vs_target, why)},
         "agreement": writer.value(f"{path}/agreement", model.agreement, no_agreement),
         "fit_accuracy": {
-            group: _fit_accuracy(writer, f"{path}/fit_accuracy/{group}", model, group) for group in GROUPS
+            group: _fit_accuracy(writer, f"{path}/fit_accuracy/{group}", model, group) for group in result.groups
         },
-        "choices": {group: _choices(writer, f"{path}/choices/{group}", model, group) for group in GROUPS},
-        "accuracy": {name: _set(writer, f"{path}/accuracy/{name}", model, name, result) for name in SETS},
+        "choices": {group: _choices(writer, f"{path}/choices/{group}", model, group) for group in result.groups},
+        "accuracy": {name: _set(writer, f"{path}/accuracy/{name}", model, name, result) for name in result.sets},
+    }
+
+
+def _again(writer: _Writer, path: str, model: ModelResult, result: Analysis) -> Json:
+    """Return what only studies have, whose models may decide again after introspection training."""
+    if result.kind != "study":
+        return {}
+    told = {group: found.from_probabilities for group, found in model.groups.items()}
+    unlike = "no weights before and after that vary"
+    return {
+        "kept": writer.block(f"{path}/kept", model.kept, {}, unlike),
+        "from_probabilities": writer.block(f"{path}/from_probabilities", told, {}, "no probabilities recorded"),
     }
 
 
@@ -119,13 +132,13 @@ def _choice_values(found: GroupResult) -> Json:
     }
 
 
-def _set(writer: _Writer, path: str, model: ModelResult, name: str, result: Replication) -> Json:
+def _set(writer: _Writer, path: str, model: ModelResult, name: str, result: Analysis) -> Json:
     found = model.sets.get(name)
     if found is None:
         keys = (*_SET_KEYS, *_EXTRA_KEYS)
         return writer.block(path, dict.fromkeys(keys), {}, model.missing.get(name, NO_REPORTS))
     group = model.groups[SETS[name][0]]
-    native = SETS[name][0] == "native"
+    is_native = native(SETS[name][0])
     no_r = found.accuracy.status
     no_ceiling = NO_CHOICES if group.fit is None else "no estimated weights"
     no_target = OTHER_TARGETS if no_r == "ok" else no_r
@@ -133,7 +146,7 @@ def _set(writer: _Writer, path: str, model: ModelResult, name: str, result: Repl
         "slope": found.accuracy.slope.status,
         "interval": found.accuracy.slope.status,
         "cluster_interval": found.accuracy.cluster_status,
-        "r_target": NATIVE_TARGETS if native else no_target if result.targets else NO_TARGETS,
+        "r_target": NATIVE_TARGETS if is_native else no_target if result.targets else NO_TARGETS,
         "crossed_r": _not_crossed(model, SETS[name][0], result) or (NO_CROSS if no_r == "ok" else no_r),
         "ceiling": no_ceiling,
         "corrected": no_ceiling if found.ceiling is None else no_r,
@@ -154,10 +167,10 @@ def _set(writer: _Writer, path: str, model: ModelResult, name: str, result: Repl
     return block
 
 
-def _not_crossed(model: ModelResult, group: str, result: Replication) -> str | None:
+def _not_crossed(model: ModelResult, group: str, result: Analysis) -> str | None:
     others = [other for other in result.models if other.name != model.name]
     if not others:
-        return "the folder holds one model"
+        return f"the {result.kind} holds one model"
     if not any(group in other.groups and other.groups[group].estimated for other in others):
         return f"no other model has {group} weights"
     return None
@@ -233,7 +246,13 @@ def _fold(writer: _Writer, path: str, fold: Accuracy) -> Json:
     return writer.block(path, values, reasons, fold.slope.status)
 
 
-def _gain(writer: _Writer, name: str, result: Replication) -> Json:
+def _gain_names(result: Analysis) -> tuple[str, ...]:
+    """Return the gains that were looked for, and those of variants that were found."""
+    asked = [name for name, sides in GAINS.items() if set(sides) <= set(result.sets)]
+    return tuple(dict.fromkeys([*asked, *result.gains]))
+
+
+def _gain(writer: _Writer, name: str, result: Analysis) -> Json:
     path, keys = f"/gain/{name}", ("estimate", "interval", "r", "cluster_interval", "common_contexts", "by_model")
     if name not in result.gains:
         sides = " and ".join(GAINS[name])

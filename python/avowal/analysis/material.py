@@ -1,0 +1,167 @@
+"""The material of an analysis: contexts, targets, and what each model chose and reported."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
+
+import polars as pl
+
+from avowal.contexts import Context
+
+__all__ = ["GAINS", "GROUPS", "HEADERS", "LABELS", "SETS", "Material", "ModelMaterial", "after", "native", "reasons"]
+
+GROUPS = ("learned", "native", "learned_after", "native_after")
+"""Choices by who made them about what: the weight-trained model about trained and native contexts, and the models that
+went through introspection training too, about the contexts that it left out and about native ones."""
+
+HEADERS = {
+    "learned": "trained",
+    "native": "native",
+    "learned_after": "trained, decided again",
+    "native_after": "native, decided again",
+}
+"""Short names of the groups."""
+
+SETS: dict[str, tuple[str, tuple[str, ...]]] = {
+    "off_the_shelf": ("learned", ("off_the_shelf",)),
+    "weight_trained": ("learned", ("weight_trained",)),
+    "introspection_trained": ("learned", ("introspection_first", "introspection_last")),
+    "native_before": ("native", ("native_before",)),
+    "native_after": ("native", ("native_after",)),
+    "introspection_trained_own": ("learned_after", ("introspection_first", "introspection_last")),
+    "native_after_own": ("native_after", ("native_after",)),
+}
+"""The accuracies: the group of choices whose weights count, and the sets of reports (two folds are crossed).
+
+The paper's are the first five; they compare the reports of a model that went through introspection training with its
+predecessor's weights. The others compare them with its own.
+"""
+
+LABELS = {
+    "off_the_shelf": "off the shelf",
+    "weight_trained": "weight-trained",
+    "introspection_trained": "introspection-trained",
+    "native_before": "native before",
+    "native_after": "native after",
+    "introspection_trained_own": "introspection-trained, own weights",
+    "native_after_own": "native after, own weights",
+}
+"""Short names of the accuracies; introspection-trained models are asked about held-out contexts."""
+
+GAINS = {
+    "instilled": ("weight_trained", "introspection_trained"),
+    "native": ("native_before", "native_after"),
+    "instilled_own": ("weight_trained", "introspection_trained_own"),
+    "native_own": ("native_before", "native_after_own"),
+}
+"""The effects of introspection training: accuracy after less accuracy before."""
+
+
+@dataclass(frozen=True, slots=True)
+class ModelMaterial:
+    """What is known of one model; a kind that is not there is no key.
+
+    Attributes
+    ----------
+    name
+        As the results call it.
+    choices
+        Tables of :data:`avowal.tables.CHOICES` by group (:data:`GROUPS`). With a further column ``p_a``, the
+        probability of A, weights are estimated from it too.
+    reports
+        Tables of :data:`avowal.tables.REPORTS` by set, as :data:`SETS` names them.
+    weights
+        Weights estimated by others, tables of :data:`avowal.tables.WEIGHTS` by group.
+    missing
+        Why a group, a set of reports or an accuracy is not there.
+    asked
+        The contexts that a set of reports was asked about; where it is silent, it is told from the reports.
+    decider
+        Models with the same choices have the same one; None for a model by itself.
+    variant
+        What sets the model apart from those whose gains are averaged; empty for the usual ones.
+    """
+
+    name: str
+    choices: Mapping[str, pl.DataFrame]
+    reports: Mapping[str, pl.DataFrame]
+    weights: Mapping[str, pl.DataFrame]
+    missing: Mapping[str, str]
+    asked: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    decider: str | None = None
+    variant: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Material:
+    """What is analysed.
+
+    Attributes
+    ----------
+    kind
+        ``folder`` or ``study``.
+    source
+        Its path, or its name.
+    contexts
+        All of them, in order.
+    targets
+        A table of :data:`avowal.tables.TARGETS`, or None.
+    models
+        In the order of the results.
+    groups, sets
+        Those of :data:`GROUPS` and :data:`SETS` that are looked for.
+    unanswered
+        Kinds of failures of requests that got no reply; others are of replies that can't be used.
+    """
+
+    kind: str
+    source: str
+    contexts: tuple[Context, ...]
+    targets: pl.DataFrame | None
+    models: tuple[ModelMaterial, ...]
+    groups: tuple[str, ...] = GROUPS[:2]
+    sets: tuple[str, ...] = tuple(SETS)[:5]
+    unanswered: Collection[str] = ()
+
+    @property
+    def gains(self) -> tuple[str, ...]:
+        """Those of :data:`GAINS` whose both sides are looked for."""
+        return tuple(name for name, sides in GAINS.items() if set(sides) <= set(self.sets))
+
+
+def native(group: str) -> bool:
+    """Tell whether a group's contexts are native ones."""
+    return group.startswith("native")
+
+
+def after(group: str) -> str | None:
+    """Return the group before introspection training that a group is measured again for, or None."""
+    return group.removesuffix("_after") if group.endswith("_after") else None
+
+
+def reasons(
+    groups: Mapping[str, str], reports: Mapping[str, str], sets: Sequence[str] = tuple(SETS)[:5]
+) -> dict[str, str]:
+    """Say why accuracies can't be computed.
+
+    Parameters
+    ----------
+    groups, reports
+        Why a group of choices or a set of reports is not there.
+    sets
+        The accuracies that are looked for.
+
+    Returns
+    -------
+    dict of str to str
+        By group, set of reports and accuracy.
+    """
+    found = dict(groups)
+    for name in sets:
+        needed = SETS[name][1]
+        absent = [each for each in needed if each in reports]
+        found |= {each: reports[each] for each in absent}
+        if absent == list(needed):
+            found[name] = reports[needed[0]]
+    return found

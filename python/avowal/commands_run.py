@@ -1,0 +1,93 @@
+"""The command that runs a study, and what it asks before it spends anything."""
+
+from __future__ import annotations
+
+import sys
+from decimal import Decimal
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from avowal.errors import InputError
+
+if TYPE_CHECKING:
+    from avowal.provider import Client
+    from avowal.study.place import Place
+    from avowal.study.run import Outcome
+
+__all__ = ["run"]
+
+
+@click.command()
+@click.argument("study", type=click.Path(path_type=Path), metavar="STUDY")
+@click.option("--provider", metavar="simulated|URL",
+              help="Where requests go, in place of the file's. The simulated provider costs nothing.")  # fmt: skip
+@click.option("--max-cost", type=click.FloatRange(0), metavar="USD",
+              help="Stop before the study has cost more, in place of limits.spend.")  # fmt: skip
+@click.option("--stage", "stages", multiple=True, metavar="S",
+              help="Carry out only stages with this in their names; again for more.")  # fmt: skip
+@click.option("--detach", is_flag=True, help="Submit jobs and batches and quit; a later run picks them up.")
+@click.option("--yes", is_flag=True, help="Don't ask before the first paid request.")
+@click.option("--prices", type=click.Path(exists=True, dir_okay=False, path_type=Path), metavar="FILE",
+              help="TOML file with prices that are laid over the built-in ones.")  # fmt: skip
+@click.option("-q", "--quiet", is_flag=True, help="Show no progress.")
+def run(
+    study: Path,
+    *,
+    provider: str | None,
+    max_cost: float | None,
+    stages: tuple[str, ...],
+    detach: bool,
+    yes: bool,
+    prices: Path | None,
+    quiet: bool,
+) -> int:
+    """Run what is left of a study: train, decide, report; stop it whenever you like.
+
+    Every request is on the disk before it is sent, every reply when it arrives: the same command goes on where the last
+    one ended, however that was, and asks for nothing twice that has a reply.
+
+    Example: avowal run mine --provider simulated
+    """
+    from avowal import prices as price_tables
+    from avowal.study.run import Options
+    from avowal.study.run import run as carry_out
+    from avowal.study.watch import watching
+
+    options = Options(
+        provider=provider,
+        max_cost=None if max_cost is None else Decimal(str(max_cost)),
+        stages=stages,
+        detach=detach,
+        prices=None if prices is None else price_tables.load(prices),
+    )
+
+    def confirm(place: Place, client: Client) -> None:
+        if not yes:
+            _confirm(place, client)
+
+    with watching(quiet=quiet) as watch:
+        outcome = carry_out(study, options, watch=watch, confirm=confirm)
+    return _told(outcome, study)
+
+
+def _confirm(place: Place, client: Client) -> None:
+    """Ask whether the study may be paid for."""
+    key = "without a key" if client.keyless else f"with the key in {client.endpoint.key_env}"
+    told = f"Requests go to {client.url}, {key}."
+    if not sys.stdin.isatty():
+        raise InputError.at("--yes, since nobody can be asked", f"a run that is paid for ({told})", file=place.home)
+    click.echo(told, err=True)
+    click.confirm("avowal plan says what it will cost. Go on?", abort=True, err=True)
+
+
+def _told(outcome: Outcome, study: Path) -> int:
+    click.echo(f"{len(outcome.finished)} stages done, ${outcome.spent:,.2f} spent in all.")
+    for name, reason in outcome.stopped.items():
+        click.echo(f"stopped: {name}: {reason}")
+    if outcome.stopped:
+        click.echo(f"avowal run {study} goes on from here.")
+    elif outcome.waiting:
+        click.echo(f"{len(outcome.waiting)} stages wait for the provider: avowal run {study} picks them up.")
+    return 1 if outcome.stopped else 0

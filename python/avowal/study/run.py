@@ -1,0 +1,234 @@
+"""The run: what is left of a study carried out, stage after stage, by as many hands as it takes."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from contextlib import contextmanager
+from dataclasses import dataclass
+from decimal import Decimal
+from pathlib import Path
+
+from avowal.errors import InputError
+from avowal.prices import Prices
+from avowal.provider import Client, Policy
+from avowal.provider.throttle import Throttle
+from avowal.sends import Training
+from avowal.study.budget import Budget
+from avowal.study.ending import Interrupted, StageError
+from avowal.study.place import Place, bind, place, serving
+from avowal.study.plan import pricing
+from avowal.study.spending import spent
+from avowal.study.stages import Stage, stages
+from avowal.study.store import Store
+from avowal.study.watch import Watch
+from avowal.study.workshop import Workshop
+
+__all__ = ["Options", "Outcome", "run"]
+
+POLL = 10.0
+"""Seconds between two looks at a job or a batch; the simulated provider is looked at every tenth of a second."""
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """How a study is run.
+
+    Attributes
+    ----------
+    provider
+        ``simulated`` or an address, in place of the file's.
+    max_cost
+        US dollars for the whole study, in place of the file's limit.
+    stages
+        Names, or parts of names, of the stages to carry out; all if empty.
+    detach
+        Whether jobs and batches are submitted and not waited for.
+    prices
+        The built-in prices if None.
+    policy
+        Of retries.
+    """
+
+    provider: str | None = None
+    max_cost: Decimal | None = None
+    stages: tuple[str, ...] = ()
+    detach: bool = False
+    prices: Prices | None = None
+    policy: Policy | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """How a run ended.
+
+    Attributes
+    ----------
+    place
+        Where it was.
+    finished
+        Names of the stages that are done.
+    stopped
+        By name of stage, why it stopped.
+    waiting
+        Names of the stages whose jobs or batches are under way, and of those that need them.
+    spent
+        US dollars, by all runs of the study.
+    """
+
+    place: Place
+    finished: tuple[str, ...]
+    stopped: dict[str, str]
+    waiting: tuple[str, ...]
+    spent: Decimal
+
+
+def run(
+    home: str | Path,
+    options: Options | None = None,
+    *,
+    watch: Watch | None = None,
+    confirm: Callable[[Place, Client], object] = lambda *_: None,
+) -> Outcome:
+    """Carry out what is left of a study.
+
+    Parameters
+    ----------
+    home
+        The study's folder.
+    options
+        How.
+    watch
+        Shows how far it is.
+    confirm
+        Is asked before the first request that costs anything; raises where the answer is no.
+
+    Returns
+    -------
+    Outcome
+
+    Raises
+    ------
+    InputError
+        For a bad file or database, a study that another process runs, or a model without a price.
+    KeyboardInterrupt
+        At Ctrl-C, once what was under way is on the disk.
+    """
+    asked, shown = options or Options(), watch or Watch(lambda _: None)
+    found = place(home, asked.provider)
+    # A server on this machine costs nothing, unless somebody says what it costs.
+    table = pricing(found.study, free=found.free and asked.prices is None, prices=asked.prices)
+    listed = stages(found.study)
+    chosen = _chosen(listed, asked.stages)
+    found.folder.mkdir(parents=True, exist_ok=True)
+    stop = threading.Event()
+    with Store.writing(found.folder) as store, serving(found) as endpoint, _throttle(found) as throttle:
+        bind(store, found)
+        client = Client(
+            endpoint,
+            policy=asked.policy,
+            folder=found.home,
+            sleep=lambda seconds: _rest(throttle, seconds),
+            failed=throttle.failed,
+        )
+        if not found.free:
+            confirm(found, client)
+        limit = asked.max_cost if asked.max_cost is not None else _decimal(found.study.limits.spend)
+        budget = Budget(table, limit, spent(store, table))
+        workshop = Workshop(
+            found, listed, store, client, throttle, budget, stop, shown, asked.detach, 0.1 if found.simulated else POLL
+        )
+        ended = _Schedule(chosen, workshop, throttle).carry_out()
+        return Outcome(found, ended.finished, ended.stopped, ended.waiting, budget.spent)
+
+
+def _chosen(listed: tuple[Stage, ...], asked: tuple[str, ...]) -> tuple[Stage, ...]:
+    for part in asked:
+        if not any(part in each.name for each in listed):
+            raise InputError.at(f"a part of a stage's name, such as {listed[0].name!r}", repr(part), field="stage")
+    return tuple(each for each in listed if not asked or any(part in each.name for part in asked))
+
+
+@contextmanager
+def _throttle(found: Place) -> Iterator[Throttle]:
+    limits = found.study.limits
+    throttle = Throttle(limits.concurrency, limits.requests_per_minute, limits.tokens_per_minute)
+    try:
+        yield throttle
+    finally:
+        throttle.stop()
+
+
+def _rest(throttle: Throttle, seconds: float) -> None:
+    if not throttle.rest(seconds):
+        raise Interrupted
+
+
+def _decimal(value: float | None) -> Decimal | None:
+    return None if value is None else Decimal(str(value))
+
+
+@dataclass(frozen=True, slots=True)
+class _Ended:
+    finished: tuple[str, ...]
+    stopped: dict[str, str]
+    waiting: tuple[str, ...]
+
+
+class _Schedule:
+    """Begins every stage when those that it needs have finished.
+
+    Jobs and batches go on at the provider and are waited for side by side; of the stages that send single requests one
+    goes on at a time, since they share the limits.
+    """
+
+    def __init__(self, chosen: tuple[Stage, ...], workshop: Workshop, throttle: Throttle) -> None:
+        self._left = list(chosen)
+        self._chosen = {each.name for each in chosen}
+        self._workshop, self._throttle = workshop, throttle
+        self._under_way: dict[Future[bool], Stage] = {}
+        self._finished: list[str] = []
+        self._stopped: dict[str, str] = {}
+        self._waiting: list[str] = []
+
+    def carry_out(self) -> _Ended:
+        """Do all that can be done."""
+        with ThreadPoolExecutor(max(1, len(self._left)), thread_name_prefix="stage") as hands:
+            try:
+                while self._begin(hands) or self._under_way:
+                    done, _ = wait(self._under_way, timeout=0.2, return_when=FIRST_COMPLETED)
+                    for each in done:
+                        self._end(each)
+            except BaseException:
+                self._workshop.stop.set()
+                self._throttle.stop()
+                raise
+        return _Ended(tuple(self._finished), self._stopped, (*self._waiting, *(each.name for each in self._left)))
+
+    def _begin(self, hands: ThreadPoolExecutor) -> bool:
+        begun = False
+        for stage in list(self._left):
+            asking = any(not self._alone(each) for each in self._under_way.values())
+            if self._ready(stage) and (self._alone(stage) or not asking):
+                self._left.remove(stage)
+                self._under_way[hands.submit(self._workshop.carry_out, stage)] = stage
+                begun = True
+        return begun
+
+    def _alone(self, stage: Stage) -> bool:
+        return isinstance(stage.sends, Training) or self._workshop.place.study.provider.mode == "batch"
+
+    def _ready(self, stage: Stage) -> bool:
+        return all(
+            each in self._finished if each in self._chosen else self._workshop.finished(each) for each in stage.needs
+        )
+
+    def _end(self, done: Future[bool]) -> None:
+        stage = self._under_way.pop(done)
+        try:
+            finished = done.result()
+        except StageError as error:
+            self._stopped[stage.name] = str(error)
+            return
+        (self._finished if finished else self._waiting).append(stage.name)
