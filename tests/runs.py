@@ -23,7 +23,7 @@ def write(folder: Path, *more: str, base: str = f'["{BASE}"]', seed: int = 5, ur
     """Write a study of a few contexts; `more` are sections, of which a later one takes the place of an earlier one."""
     sections = {
         "models": f"base = {base}",
-        "contexts": "trained = 6\nnative = 3",
+        "contexts": "trained = 20\nnative = 3",
         "design": "training = 10\nvalidation = 2\ndecisions = 8\nnative_decisions = 8\nreports = 3",
         "provider": f'base_url = "{url}"',
     }
@@ -61,7 +61,12 @@ class Provider:
             if each["path"] == "/v1/chat/completions" and each["method"] == "POST" and each["status"] == 200
         )
 
+    def begun(self) -> bool:
+        """Tell whether any request has come."""
+        return (self.state / "requests.jsonl").exists()
+
     def log(self) -> list[dict]:
+        """Return every request that came."""
         return [json.loads(line) for line in (self.state / "requests.jsonl").read_text().splitlines()]
 
 

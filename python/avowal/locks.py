@@ -7,7 +7,7 @@ from pathlib import Path
 
 from avowal.errors import InputError
 
-__all__ = ["hold"]
+__all__ = ["held", "hold"]
 
 
 def hold(descriptor: int, path: Path, expected: str) -> None:
@@ -34,3 +34,29 @@ def hold(descriptor: int, path: Path, expected: str) -> None:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:
             raise InputError.at(expected, "one that does", file=path) from None
+
+
+def held(path: Path) -> bool:
+    """Tell whether a process holds a file's lock; on Windows, which has none, no.
+
+    Parameters
+    ----------
+    path
+        The file; it may not exist.
+
+    Returns
+    -------
+    bool
+        As it is now: it may have changed when this returns.
+    """
+    if sys.platform == "win32" or not path.exists():
+        return False
+    import fcntl
+
+    with path.open("rb") as file:
+        try:
+            # Shared, so that two who ask at once don't take each other for a holder.
+            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except OSError:
+            return True
+    return False

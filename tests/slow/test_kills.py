@@ -12,8 +12,7 @@ from pathlib import Path
 
 import polars as pl
 import pytest
-
-from tests.runs import AVOWAL, Provider, avowal, bodies, provider, rows, write
+from runs import AVOWAL, Provider, avowal, bodies, provider, rows, write
 
 pytestmark = pytest.mark.slow
 
@@ -26,7 +25,7 @@ def study(folder: Path, url: str, mode: str) -> Path:
     design = "training = 10\nvalidation = 2\ndecisions = 30\nnative_decisions = 30\nreports = 6"
     return write(
         folder,
-        "[contexts]\ntrained = 6\nnative = 4",
+        "[contexts]\ntrained = 20\nnative = 4",
         f"[design]\n{design}\ndecide_again = true",
         '[training]\nintrospection = ["targets", "learned"]',
         f"[limits]\nconcurrency = {CONCURRENCY}",
@@ -83,17 +82,15 @@ def paid_once(served: Provider, folder: Path) -> None:
 def created_once(served: Provider, folder: Path) -> None:
     """No job and no batch was created twice: each digest occurs once at the server, and in the study."""
     for path, table in (("/v1/fine_tuning/jobs", "jobs"), ("/v1/batches", "batches")):
-        made = [
-            each for each in served.log() if (each["method"], each["path"], each["status"]) == ("POST", path, 200)
-        ]
-        held = rows(folder, f"select digest, count(*) from {table} group by digest")
+        made = [each for each in served.log() if (each["method"], each["path"], each["status"]) == ("POST", path, 200)]
+        held = rows(folder, f"select digest, count(*) from {table} group by digest")  # noqa: S608
         assert Counter(dict(held)).total() == len(held)
         assert len(made) == len(held)
 
 
 @pytest.mark.parametrize("mode", ["sync", "batch"])
 def test_kills_change_nothing(tmp_path: Path, mode: str) -> None:
-    draws = random.Random(11)
+    draws = random.Random(11)  # noqa: S311
     with provider(tmp_path / "calm-server") as served:
         calm = study(tmp_path / "calm" / "study", served.url, mode)
         avowal("run", calm, "--yes")

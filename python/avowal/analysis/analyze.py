@@ -84,7 +84,7 @@ def analyze(
         sets=material.sets,
         models=models,
         gains=_all_gains(material, models, settings.level),
-        differences={name: _differences(models, name, settings.level) for name in material.sets},
+        differences={name: _differences(material, models, name, settings.level) for name in material.sets},
         targets=material.targets is not None,
     )
 
@@ -264,11 +264,23 @@ def _usable(model: ModelResult, name: str) -> bool:
     return model.sets[name].accuracy.slope.status == "ok"
 
 
-def _differences(models: Sequence[ModelResult], name: str, level: float) -> list[tuple[str, str, Combination, int]]:
-    held = [m for m in models if name in m.sets and _usable(m, name)]
-    return [
-        (one.name, other.name, *difference(one.sets[name].accuracy, other.sets[name].accuracy, level=level))
-        for place, one in enumerate(held)
-        for other in held[place + 1 :]
-        if one.sets[name] is not other.sets[name]
+def _differences(
+    material: Material, models: Sequence[ModelResult], name: str, level: float
+) -> list[tuple[str, str, Combination, int]]:
+    """Compare models that differ in one thing: in who decides, or in what introspection training taught."""
+    held = [
+        (model, its)
+        for model, its in zip(models, material.models, strict=True)
+        if name in model.sets and _usable(model, name)
     ]
+    found: dict[tuple[int, int], tuple[str, str, Combination, int]] = {}
+    for place, (one, its) in enumerate(held):
+        for other, other_its in held[place + 1 :]:
+            sides = one.sets[name], other.sets[name]
+            same = its.decider is not None and its.decider == other_its.decider
+            # Models of one chain share what stands before introspection training.
+            known = sides[0] is sides[1] or (id(sides[0]), id(sides[1])) in found
+            if not known and (same or its.variant == other_its.variant):
+                compared = difference(sides[0].accuracy, sides[1].accuracy, level=level)
+                found[id(sides[0]), id(sides[1])] = (one.name, other.name, *compared)
+    return list(found.values())

@@ -201,14 +201,14 @@ def _gain_row(name: str, label: str, gain: Gain) -> Row:
 def _folds(result: Analysis) -> Table | None:
     rows = [
         [
-            FOLDS[fold],
+            FOLDS[fold] + (", own weights" if name.endswith("_own") else ""),
             model.name,
             estimate(accuracy.slope.estimate, accuracy.interval),
             estimate(accuracy.r, accuracy.cluster_interval),
             f"{accuracy.contexts} of {accuracy.context_account.planned}",
         ]
         for model in result.models
-        for found in model.sets.values()
+        for name, found in model.sets.items()
         for fold, accuracy in found.folds.items()
     ]
     columns = ["fold", "model", "slope (the paper's)", "r [by context]", "contexts"]

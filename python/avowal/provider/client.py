@@ -5,14 +5,19 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from pathlib import Path
 from random import SystemRandom
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
+from urllib.parse import quote, urlsplit
 from weakref import finalize
 
-from avowal.errors import AvowalError, InputError
+from avowal.errors import InputError
+from avowal.provider import failures, keys, models
 from avowal.provider.endpoint import NO_KEY, Endpoint, is_local
-from avowal.provider.retry import Policy, retry_after, transient
+from avowal.provider.failures import Failure, ProviderError
+from avowal.provider.models import Model
+from avowal.provider.retry import Policy
 
 if TYPE_CHECKING:
     from openai import OpenAI
@@ -24,31 +29,9 @@ placeholders, such as ``none`` or ``x``, and stand in any text."""
 CONNECT = 30.0
 """Seconds for a connection: a host that never answers is known long before a model that thinks."""
 
-SHOWN = 300
-"""Characters of a provider's own message that an error shows: some answer with whole pages."""
-
-
-class ProviderError(AvowalError):
-    """A request that got no reply.
-
-    Attributes
-    ----------
-    kind
-        ``HTTP 401`` and so on, ``no connection`` or ``timeout``.
-    status
-        The HTTP status, if there was one.
-    retries
-        The kinds of the failures before the last one.
-    passing
-        Whether the same request may succeed later.
-    """
-
-    def __init__(self, message: str, kind: str, status: int | None, retries: tuple[str, ...], *, passing: bool) -> None:
-        super().__init__(message)
-        self.kind = kind
-        self.status = status
-        self.retries = retries
-        self.passing = passing
+Document: TypeAlias = dict[str, Any]
+Check: TypeAlias = Callable[[str, int], Failure | None]
+Again: TypeAlias = Callable[[], Document | None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,26 +46,46 @@ class Reply:
         The HTTP status, 200 to 299.
     retries
         The kinds of the failures that came before it.
+    seconds
+        From the first try to the last byte.
     """
 
     body: str
     status: int
     retries: tuple[str, ...] = ()
+    seconds: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
-class _Failure:
-    """One try that got no reply."""
+class Request:
+    """What is sent.
 
-    kind: str
-    status: int | None
-    message: str
-    asked: float | None
-    passing: bool
+    Attributes
+    ----------
+    method
+        ``GET`` or ``POST``.
+    path
+        Below the base URL, as :func:`below` makes it.
+    what
+        What it asks for, in the words of an error.
+    body
+        An object; with a file the fields beside it.
+    query
+        Behind the path.
+    file
+        A file's name and content.
+    """
+
+    method: str
+    path: str
+    what: str
+    body: Mapping[str, Any] | None = None
+    query: Mapping[str, Any] | None = None
+    file: tuple[str, bytes] | None = None
 
 
 class Client:
-    """Sends requests to one endpoint, one at a time, with our retry policy instead of the SDK's.
+    """Sends requests to one endpoint, with our retry policy instead of the SDK's; from any thread.
 
     Parameters
     ----------
@@ -92,12 +95,19 @@ class Client:
         Of retries.
     timeout
         Seconds without a byte after which a try has failed; a connection has 30 of them at most.
+    folder
+        Where a file ``.env`` may hold the key, before the current directory is looked at.
     sleep
-        Waits; a test passes its own.
+        Waits. What it raises ends the request, of which nothing is under way then.
+    clock
+        Tells the time in seconds; only differences count.
     jitter
         Draws a number from 0 to 1 for each wait. It decides nothing but times, so it has no seed.
     tell
         Is told of every wait, in one line, if given.
+    failed
+        Is told of every try that failed: its kind, its HTTP status and the seconds that the provider asked to wait,
+        None where there are none. :meth:`avowal.provider.throttle.Throttle.failed` wants to know.
 
     Raises
     ------
@@ -111,19 +121,24 @@ class Client:
         *,
         policy: Policy | None = None,
         timeout: float = 600.0,
+        folder: str | Path | None = None,
         sleep: Callable[[float], object] = time.sleep,
+        clock: Callable[[], float] = time.monotonic,
         jitter: Callable[[], float] | None = None,
         tell: Callable[[str], object] | None = None,
+        failed: Callable[[str, int | None, float | None], object] | None = None,
     ) -> None:
         self.endpoint = endpoint
         self.policy = policy or Policy()
-        self._key = endpoint.key()
+        self._key = endpoint.key(folder)
+        self._place = keys.find(endpoint.key_env, folder)[1]
         self._sdk = _sdk(endpoint, self._key, timeout)
         # Left to itself, the SDK closes no connections but those of an HTTP client that it made.
         finalize(self, self._sdk.close)
-        self._sleep = sleep
+        self._sleep, self._clock = sleep, clock
         self._jitter = jitter or SystemRandom().random
         self._tell = tell or (lambda _: None)
+        self._failed = failed or (lambda *_: None)
 
     @property
     def url(self) -> str:
@@ -134,6 +149,11 @@ class Client:
     def local(self) -> bool:
         """Whether that is this machine's."""
         return is_local(self.url)
+
+    @property
+    def exposed(self) -> bool:
+        """Whether key and prompts cross a network that anyone on the way can read: plain http to another machine."""
+        return urlsplit(self.url).scheme == "http" and not self.local
 
     @property
     def keyless(self) -> bool:
@@ -161,6 +181,27 @@ class Client:
         Returns
         -------
         Reply
+            As :meth:`complete`.
+
+        Raises
+        ------
+        ProviderError
+            As :meth:`complete`.
+        """
+        more = {} if response_format is None else {"response_format": response_format}
+        return self.complete({"model": model, "messages": list(messages), **more})
+
+    def complete(self, body: Mapping[str, Any]) -> Reply:
+        """Send a request for one chat completion as it is.
+
+        Parameters
+        ----------
+        body
+            Of the request; what stands in it is sent, known to anyone or not.
+
+        Returns
+        -------
+        Reply
             Read it with :func:`avowal.provider.completion`, after it has been put on disk.
 
         Raises
@@ -169,92 +210,156 @@ class Client:
             At once where the provider refuses the request (400, 401, 403, 404, quota used up, ...), and where the
             policy gives up; says what to do.
         """
-        more: dict[str, Any] = {} if response_format is None else {"response_format": response_format}
-        asked: Any = list(messages)
-        create = self._sdk.chat.completions.with_raw_response.create
-        return self._send(lambda: create(model=model, messages=asked, **more), f"model {model!r}")
+        return self.send(Request("POST", "/chat/completions", f"model {body.get('model')!r}", body))
 
-    def models(self) -> tuple[str, ...]:
-        """List the names of the models that the endpoint offers, in its order.
+    def offers(self) -> tuple[Model, ...]:
+        """List the models that the endpoint offers, in its order, with the days on which they shut down if it says so.
 
         Returns
         -------
-        tuple of str
+        tuple of Model
 
         Raises
         ------
         ProviderError
-            As for :meth:`chat`, and where the reply is no list of models.
+            As for :meth:`complete`, and where the reply is no list of models.
         """
-        reply = self._send(self._sdk.models.with_raw_response.list, "the list of models")
-        try:
-            return tuple(str(each["id"]) for each in json.loads(reply.body)["data"])
-        except (ValueError, KeyError, TypeError, RecursionError):
+        # A page in place of a list is most likely the wrong address: asking again would only take time.
+        reply = self.send(Request("GET", "/models", "the list of models"), check=lambda *_: None)
+        found = models.read(reply.body)
+        if found is None:
             message = f"{self.url} answered with no list of models: is it the address of an API of OpenAI's shape?"
-            raise ProviderError(message, "unreadable", reply.status, reply.retries, passing=False) from None
+            raise ProviderError(message, "unreadable", reply.status, reply.retries, passing=False, body=reply.body)
+        return found
 
-    def _send(self, call: Callable[[], Any], what: str) -> Reply:
+    def models(self) -> tuple[str, ...]:
+        """List the names of the models that the endpoint offers; order and errors as those of :meth:`offers`."""
+        return tuple(each.name for each in self.offers())
+
+    def document(self, request: Request, *, again: Again | None = None) -> Document:
+        """Send a request and return the object that answers it; parameters and errors as those of :meth:`send`."""
+        found: Document = json.loads(self.send(request, again=again).body)
+        return found
+
+    def send(
+        self,
+        request: Request,
+        *,
+        check: Check = failures.unreadable,
+        again: Again | None = None,
+    ) -> Reply:
+        """Send a request until it has a reply that can be used.
+
+        Parameters
+        ----------
+        request
+            What is sent.
+        check
+            Takes body and status of a success, and returns a failure where it can't be used.
+        again
+            Asked before every further try: what it returns stands for the reply, and nothing is sent again. A creation
+            looks there whether the try that seemed to fail has created something.
+
+        Returns
+        -------
+        Reply
+
+        Raises
+        ------
+        ProviderError
+            As for :meth:`complete`.
+        """
         kinds: list[str] = []
-        waited = 0.0
+        counted, waited, began = 0, 0.0, self._clock()
         while True:
-            reply = self._try(call)
+            reply = self._try(request, check)
             if isinstance(reply, Reply):
-                return Reply(reply.body, reply.status, tuple(kinds))
+                return replace(reply, retries=tuple(kinds), seconds=self._clock() - began)
+            self._failed(reply.kind, reply.status, reply.asked)
             if not reply.passing:
-                raise self._error(reply, kinds, self._advice(reply, what))
+                raise self._error(reply, kinds, self._advice(reply, request.what))
+            # A wait that the provider asked for ends with the deadline alone.
+            counted += reply.asked is None
+            if counted >= self.policy.attempts:
+                shape = "is it the address of an API of OpenAI's shape?" if reply.kind == "unreadable" else ""
+                advice = f"Given up after {len(kinds) + 1} tries; {shape or 'try again later.'}"
+                raise self._error(reply, kinds, advice)
             wait = self.policy.wait(len(kinds) + 1, reply.asked, self._jitter())
-            if len(kinds) + 1 >= self.policy.attempts:
-                raise self._error(reply, kinds, f"Given up after {len(kinds) + 1} tries; try again later.")
-            if waited + wait > self.policy.patience:
-                limit = f"a wait of {wait:.10g} s would pass the limit of {self.policy.patience:.0f} s for one request"
+            # A computer that slept in between has waited for longer than its clock may know.
+            if max(waited, self._clock() - began) + wait > self.policy.deadline:
+                limit = f"a wait of {wait:.10g} s would pass the limit of {self.policy.deadline:.10g} s for one request"
                 raise self._error(reply, kinds, f"Given up: {limit}; try again later.")
             kinds.append(reply.kind)
-            self._tell(
-                f"{reply.kind} from {self.url}; waiting {wait:.1f} s (try {len(kinds)} of {self.policy.attempts})"
-            )
+            self._tell(f"{reply.kind} from {self.url}; waiting {wait:.1f} s (failure {len(kinds)})")
             self._sleep(wait)
             waited += wait
+            found = again() if again else None
+            if found is not None:
+                return Reply(json.dumps(found), 200, tuple(kinds), self._clock() - began)
 
-    def _try(self, call: Callable[[], Any]) -> Reply | _Failure:
-        from openai import APIConnectionError, APIStatusError, APITimeoutError
+    def _try(self, request: Request, check: Check) -> Reply | Failure:
+        from openai import APIConnectionError, APIStatusError
 
         try:
-            raw = call()
-        except APIStatusError as error:
-            status = error.status_code
-            # A quota that is used up also answers 429, and no wait fills it.
-            spent = "insufficient_quota" in (error.code, error.type)
-            asked = retry_after(error.response.headers)
-            passing = transient(status) and not spent
-            return _Failure(f"HTTP {status}", status, self._clean(_message(error)), asked, passing)
-        except APITimeoutError:
-            return _Failure("timeout", None, "no answer in time", None, passing=True)
-        except APIConnectionError as error:
-            return _Failure("no connection", None, self._clean(str(error.__cause__ or error)), None, passing=True)
-        return Reply(self._clean(raw.text), raw.status_code)
+            raw = self._call(request)
+        except (APIStatusError, APIConnectionError) as error:
+            failure = failures.of(error)
+        else:
+            body = self._clean(raw.text)
+            found = check(body, raw.status_code)
+            if found is None:
+                return Reply(body, raw.status_code)
+            failure = found
+        return replace(failure, message=self._clean(failure.message), body=self._clean(failure.body))
 
-    def _error(self, failure: _Failure, kinds: list[str], advice: str) -> ProviderError:
+    def _call(self, request: Request) -> Any:
+        # With this type the SDK returns the response as it came, and no model of it.
+        from httpx2 import Response
+
+        if request.method == "GET":
+            return self._sdk.get(request.path, cast_to=Response, options={"params": request.query or {}})
+        if request.file is None:
+            return self._sdk.post(request.path, cast_to=Response, body=request.body)
+        return self._sdk.post(
+            request.path,
+            cast_to=Response,
+            body=request.body,
+            files=[("file", request.file)],
+            options={"headers": {"Content-Type": "multipart/form-data"}},
+        )
+
+    def _error(self, failure: Failure, kinds: list[str], advice: str) -> ProviderError:
         message = f"{self.url}: {failure.kind}: {failure.message.rstrip('.')}. {advice}"
         # Without its cause: the SDK's exceptions carry the request, and that carries the key.
-        return ProviderError(message, failure.kind, failure.status, tuple(kinds), passing=failure.passing)
+        return ProviderError(
+            message, failure.kind, failure.status, tuple(kinds), passing=failure.passing, body=failure.body
+        )
 
-    def _advice(self, failure: _Failure, what: str) -> str:
-        if failure.status in (401, 403):
+    def _advice(self, failure: Failure, what: str) -> str:
+        status = failure.status
+        if failure.kind == "certificate":
+            return "Nothing was sent: is it the right address? SSL_CERT_FILE names certificates to trust."
+        if status in (401, 403):
             if self.keyless:
                 return f"No key was sent, since the environment variable {self.endpoint.key_env} is not set."
-            return f"The key came from the environment variable {self.endpoint.key_env}: is it this provider's?"
-        if failure.status is not None and failure.status < 400:
+            return f"The key came from the {self._place}: is it this provider's?"
+        if status is not None and 300 <= status < 400:
             return (
                 "Redirects are not followed, since prompts and key go nowhere unnamed: give the address that is meant."
             )
-        if failure.status == 404:
+        if status == 404:
             return f"Does this address offer {what}?"
-        if failure.status in (402, 429):
+        if status in (402, 429) or failure.kind == "unreadable":
             return "The account has nothing left to spend; nothing was sent again."
         return f"The provider does not accept this request for {what}; sending it again would not help."
 
     def _clean(self, text: str) -> str:
         return text.replace(self._key, "[key]") if len(self._key) >= SECRET else text
+
+
+def below(*parts: str) -> str:
+    """Return the path that names lead to, each as one part of it, whatever stands in it."""
+    return "".join(f"/{quote(part, safe='')}" for part in parts)
 
 
 def _sdk(endpoint: Endpoint, key: str, timeout: float) -> OpenAI:
@@ -286,13 +391,3 @@ def _sdk(endpoint: Endpoint, key: str, timeout: float) -> OpenAI:
 def _as_utf8(response: Any) -> None:
     # JSON is UTF-8 (RFC 8259), whatever the headers say; where they name no text encoding, the reply would be lost.
     response.encoding = "utf-8"
-
-
-def _message(error: Any) -> str:
-    """Return what the provider said, cut to a readable length, without what would steer the terminal."""
-    said = error.body.get("message") if isinstance(error.body, dict) else None
-    text = said if isinstance(said, str) and said.strip() else str(error.message)
-    if "location" in error.response.headers:
-        text = f"moved to {error.response.headers['location']}"
-    text = "".join(letter if letter.isprintable() else "\ufffd" for letter in " ".join(text.split()))
-    return text if len(text) <= SHOWN else text[: SHOWN - 3] + "..."

@@ -5,9 +5,11 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass
 from ipaddress import ip_address
+from pathlib import Path
 from urllib.parse import urlsplit
 
 from avowal.errors import InputError
+from avowal.provider import keys
 
 KEY_ENV = "OPENAI_API_KEY"
 """The variable that every client of this shape reads unless told otherwise."""
@@ -59,8 +61,13 @@ class Endpoint:
         """Whether the address is this machine's; unknown (None) counts as not local."""
         return self.base_url is not None and is_local(self.base_url)
 
-    def key(self) -> str:
-        """Read the key.
+    def key(self, folder: str | Path | None = None) -> str:
+        """Read the key from the environment, else from a file ``.env``.
+
+        Parameters
+        ----------
+        folder
+            Whose ``.env`` is read before that of the current directory.
 
         Returns
         -------
@@ -70,19 +77,13 @@ class Endpoint:
         Raises
         ------
         InputError
-            Where the variable is missing, blank or can't be sent; says what to set, and never shows the value.
+            Where there is none or it can't be sent; says what to set, and never shows the value.
         """
-        found = os.environ.get(self.key_env, "").strip()
-        if not found:
-            if self.local:
-                return NO_KEY
-            expected = f"the provider's key (export {self.key_env}=..., or name another variable)"
-            raise InputError.at(expected, "nothing", field=f"environment variable {self.key_env}")
-        if not (found.isascii() and found.isprintable()):
-            raise InputError.at(
-                "a key of printable ASCII characters", "others", field=f"environment variable {self.key_env}"
-            )
-        return found
+        found, _ = keys.find(self.key_env, folder)
+        if found or self.local:
+            return found or NO_KEY
+        expected = f"the provider's key (export {self.key_env}=..., a line of that in .env, or another variable)"
+        raise InputError.at(expected, "nothing", field=f"environment variable {self.key_env}")
 
 
 def _check(url: str, field: str) -> None:

@@ -18,13 +18,15 @@ class Policy:
     Attributes
     ----------
     attempts
-        Tries in all, 1 or more. Eight ride out two minutes of outage; ten or more look like a storm to providers.
+        Tries, 1 or more, but for those that the provider answers with a time to wait: only the deadline ends them.
+        Ten ride out four minutes of outage; more look like a storm to providers.
     first
         Seconds before the second try; doubled for each further one.
     longest
         Seconds that this doubling ends at. What a provider asks for with Retry-After may be longer.
-    patience
-        Seconds spent waiting for one request in all; a wait that would exceed it is not begun.
+    deadline
+        Seconds from the first try of a request to the beginning of its last; a wait that would exceed them is not
+        begun.
 
     Raises
     ------
@@ -32,15 +34,15 @@ class Policy:
         For fewer than one attempt, or a time that is negative or not finite.
     """
 
-    attempts: int = 8
+    attempts: int = 10
     first: float = 1.0
     longest: float = 60.0
-    patience: float = 3600.0
+    deadline: float = 86_400.0
 
     def __post_init__(self) -> None:
         if self.attempts < 1:
             raise InputError.at("1 or more", self.attempts, field="attempts")
-        for name in ("first", "longest", "patience"):
+        for name in ("first", "longest", "deadline"):
             value = getattr(self, name)
             if not (math.isfinite(value) and value >= 0):
                 raise InputError.at("a finite time of 0 or more seconds", value, field=name)

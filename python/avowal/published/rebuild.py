@@ -119,8 +119,8 @@ def build(candidates: Sequence[Context], roles: Sequence[str], recipe: Recipe | 
     ]
     first, last = "\n".join(reports[:fold]), "\n".join(reports[fold:])
     return {
-        files.SCENARIOS: _scenarios(contexts),
-        files.TARGETS: _targets(contexts, targets),
+        files.SCENARIOS: scenarios_text(contexts),
+        files.TARGETS: targets_text(contexts, targets),
         f"instill_{instilled}_prefs.jsonl": "\n".join(training),
         f"instill_{instilled}_prefs_val.jsonl": "\n".join(validation),
         f"instilled_weights_{instilled}_training.jsonl": "\n".join(reports),
@@ -264,22 +264,27 @@ def _report_line(context: Context, weights: Sequence[int], seed: int) -> str:
     return training_line(report_messages(context, a, b), report_reply(context, weights))
 
 
-def _scenarios(contexts: Sequence[Context]) -> str:
+def scenarios_text(contexts: Sequence[Context]) -> str:
+    """Return the text of ``scenarios.csv``: contexts with equal numbers of attributes, which lose their units."""
     mins, maxs = (limits.tolist() for limits in arrays(contexts))
     count = len(mins[0])
     header = ["scenario", "question"]
     for pattern in (files.ATTRIBUTE, files.MIN, files.MAX):
         header += numbered(pattern, count)
     rows = zip(contexts, mins, maxs, strict=True)
-    return _csv([header, *([x.name, x.prompt, *(a.name for a in x.attributes), *low, *high] for x, low, high in rows)])
+    return csv_text(
+        [header, *([x.name, x.prompt, *(a.name for a in x.attributes), *low, *high] for x, low, high in rows)]
+    )
 
 
-def _targets(contexts: Sequence[Context], targets: Sequence[Sequence[int]]) -> str:
+def targets_text(contexts: Sequence[Context], targets: Sequence[Sequence[float]]) -> str:
+    """Return the text of ``instilled_weights.csv``: one row of target weights for each context."""
     header = ["scenario", *numbered(files.TARGET, len(targets[0]))]
-    return _csv([header, *([context.name, *row] for context, row in zip(contexts, targets, strict=True))])
+    return csv_text([header, *([context.name, *row] for context, row in zip(contexts, targets, strict=True))])
 
 
-def _csv(rows: Iterable[Sequence[object]]) -> str:
+def csv_text(rows: Iterable[Sequence[object]]) -> str:
+    """Return rows as CSV, with the authors' line ends."""
     text = io.StringIO(newline="")
     csv.writer(text, lineterminator="\n").writerows(rows)
     return text.getvalue()

@@ -7,7 +7,10 @@ from collections import Counter
 from hashlib import sha256
 from typing import Any
 
-from avowal.lines import Queries, line_tokens, prompts
+from avowal.contexts import Context
+from avowal.lines import line_tokens
+from avowal.prompts import report_format
+from avowal.sends import Queries, prompts
 from avowal.study.config import Sampling, StudyFile
 from avowal.study.stages import Stage
 from avowal.study.store import Request
@@ -51,7 +54,7 @@ def requests(
     for prompt, tokens, reply in zip(
         prompts(sends, seed=study.seed), counted["prompt"].to_list(), counted["reply"].to_list(), strict=True
     ):
-        held = {"model": model, "messages": prompt.messages, **_parameters(study.sampling, sends)}
+        held = {"model": model, "messages": prompt.messages, **_parameters(study.sampling, sends, prompt.context)}
         body = json.dumps(held, ensure_ascii=False, separators=(",", ":"))
         replicate = seen[body]
         seen[body] += 1
@@ -62,9 +65,11 @@ def requests(
     return listed
 
 
-def _parameters(sampling: Sampling, sends: Queries) -> dict[str, Any]:
+def _parameters(sampling: Sampling, sends: Queries, context: Context) -> dict[str, Any]:
     """Return what is asked for beside the messages."""
     asked: dict[str, Any] = {"temperature": sampling.temperature}
     if sends.kind == "decisions" and sampling.logprobs:
         asked |= {"logprobs": True, "top_logprobs": TOP}
+    if sends.kind == "reports" and sampling.structured:
+        asked["response_format"] = report_format(context)
     return asked

@@ -11,10 +11,10 @@ from decimal import Decimal
 from pathlib import Path
 
 from avowal.errors import InputError
-from avowal.lines import Training
 from avowal.prices import Prices
 from avowal.provider import Client, Policy
 from avowal.provider.throttle import Throttle
+from avowal.sends import Training
 from avowal.study.budget import Budget
 from avowal.study.ending import Interrupted, StageError
 from avowal.study.place import Place, bind, place, serving
@@ -117,7 +117,8 @@ def run(
     """
     asked, shown = options or Options(), watch or Watch(lambda _: None)
     found = place(home, asked.provider)
-    table = pricing(found.study, free=found.free, prices=asked.prices)
+    # A server on this machine costs nothing, unless somebody says what it costs.
+    table = pricing(found.study, free=found.free and asked.prices is None, prices=asked.prices)
     listed = stages(found.study)
     chosen = _chosen(listed, asked.stages)
     found.folder.mkdir(parents=True, exist_ok=True)
@@ -127,8 +128,8 @@ def run(
         client = Client(
             endpoint,
             policy=asked.policy,
-            sleep=lambda seconds: _sleep(stop, seconds),
-            tell=shown.tell,
+            folder=found.home,
+            sleep=lambda seconds: _rest(throttle, seconds),
             failed=throttle.failed,
         )
         if not found.free:
@@ -159,8 +160,8 @@ def _throttle(found: Place) -> Iterator[Throttle]:
         throttle.stop()
 
 
-def _sleep(stop: threading.Event, seconds: float) -> None:
-    if stop.wait(seconds):
+def _rest(throttle: Throttle, seconds: float) -> None:
+    if not throttle.rest(seconds):
         raise Interrupted
 
 

@@ -2,24 +2,37 @@
 
 from __future__ import annotations
 
+import re
 import threading
 from dataclasses import dataclass
 
+import polars as pl
+
 from avowal.contexts import Context
-from avowal.lines import Training
-from avowal.provider import Client, completion
-from avowal.provider.throttle import Throttle
+from avowal.fit import fit
+from avowal.provider import Client, Throttle, completion
 from avowal.replies import choice, report
+from avowal.sends import Training
+from avowal.study import config
 from avowal.study.asking import Asked, ask
 from avowal.study.budget import Budget
+from avowal.study.collect import choices_of
 from avowal.study.ending import Interrupted, StageError
+from avowal.study.parity import check_parity
 from avowal.study.place import Place
 from avowal.study.requests import requests
 from avowal.study.stages import Stage
 from avowal.study.store import Request, Store
+from avowal.study.training_checks import check
+from avowal.study.training_files import TrainingFile, build, validation
+from avowal.study.training_jobs import train
 from avowal.study.watch import Progress, Watch
 
 __all__ = ["Workshop"]
+
+
+ROUNDS = 3
+"""How often a stage asks in one run what has failed before."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,8 +91,8 @@ class Workshop:
         work = self._train if isinstance(stage.sends, Training) else self._ask
         try:
             finished = work(stage)
-        except (StageError, Interrupted) as error:
-            reason = str(error) or "interrupted"
+        except BaseException as error:
+            reason = "interrupted" if isinstance(error, Interrupted) else str(error)
             self.store.leave(stage.name, reason)
             self.watch.end(stage.name, f"stopped: {reason}")
             raise
@@ -91,6 +104,52 @@ class Workshop:
     def finished(self, name: str) -> bool:
         """Whether a stage has finished, in this run or before."""
         return self.store.rows("select 1 from stages where name = ? and state = 'finished'", (name,)) != []
+
+    def _train(self, stage: Stage) -> bool:
+        study, sends = self.place.study, stage.sends
+        progress = self.watch.begin(stage.name)
+        if not isinstance(sends, Training):
+            raise TypeError(f"{stage.name} asks and trains nothing")
+        file = build(stage, study, self._learned(stage) if stage.label == "learned" else None)
+        checks = validation(stage, study)
+        self._write(stage, file, checks)
+        checked = check(file.text, sends.kind, file=stage.name, encoding=self.budget.encoding(stage.base))
+        check_parity(file, stage, study)
+        for each in checked.warnings:
+            self.watch.tell(f"{stage.name}: {each}")
+        price = self.budget.training(stage.base, checked.tokens * sends.epochs)
+        progress.note = "training"
+        tuned = train(
+            self.store,
+            self.client,
+            stage.name,
+            self._model(stage),
+            file.text,
+            None if checks is None else checks.text,
+            _hyperparameters(study.training, sends),
+            stage.seed,
+            "avowal",
+            poll=self.poll,
+            tell=self.watch.tell,
+            stop=self.stop,
+        )
+        progress.spend = price
+        return tuned is not None
+
+    def _learned(self, stage: Stage) -> pl.DataFrame:
+        """Return the weights that a chain's decisions tell, as they are taught."""
+        (decided,) = [each for each in self.listed if each.role == "learned" and each.name in stage.needs]
+        choices = choices_of(self.store, decided, self.place.study.seed)
+        return fit(choices, decided.sends.contexts).weights
+
+    def _write(self, stage: Stage, file: TrainingFile, checks: TrainingFile | None) -> None:
+        """Keep what is uploaded beside the database, for whoever wants to see it."""
+        folder = self.place.folder / "training"
+        folder.mkdir(exist_ok=True)
+        name = re.sub(r"[^A-Za-z0-9.]+", "-", stage.name).strip("-")
+        for ending, held in (("", file), ("-validation", checks)):
+            if held is not None:
+                (folder / f"{name}{ending}.jsonl").write_bytes(held.text.encode())
 
     def _ask(self, stage: Stage) -> bool:
         study = self.place.study
@@ -105,19 +164,24 @@ class Workshop:
         progress.before = progress.done
         if study.provider.mode == "batch":
             return self._ask_in_batches(stage, judge)
-        ask(
-            self.store.left(stage.name),
-            store=self.store,
-            client=self.client,
-            throttle=self.throttle,
-            budget=self.budget,
-            workers=study.limits.concurrency,
-            stop=self.stop,
-            told=judge.told,
-            tell=self.watch.tell,
-        )
-        if left := len(self.store.left(stage.name)):
-            raise StageError(f"{left:,} requests got no reply; the next run asks them again")
+        for _ in range(ROUNDS):
+            left = self.store.left(stage.name)
+            if not left:
+                return True
+            progress.failed = 0
+            ask(
+                left,
+                store=self.store,
+                client=self.client,
+                throttle=self.throttle,
+                budget=self.budget,
+                workers=study.limits.concurrency,
+                stop=self.stop,
+                told=judge.told,
+                tell=self.watch.tell,
+            )
+        if left := self.store.left(stage.name):
+            raise StageError(f"{len(left):,} requests got no reply; the next run asks them again")
         return True
 
     def _model(self, stage: Stage) -> str:
@@ -130,6 +194,17 @@ class Workshop:
         if not found:
             raise StageError(f"stage {stage.model!r} has trained no model yet")
         return str(found[0][0])
+
+
+def _hyperparameters(asked: config.Training, sends: Training) -> dict[str, int | float | str]:
+    size = asked.batch_size if sends.kind == "decisions" else asked.introspection_batch_size
+    return {
+        "n_epochs": sends.epochs,
+        "batch_size": "auto" if size is None else size,
+        "learning_rate_multiplier": "auto"
+        if asked.learning_rate_multiplier is None
+        else asked.learning_rate_multiplier,
+    }
 
 
 class _Judge:

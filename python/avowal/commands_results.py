@@ -1,0 +1,125 @@
+"""The commands on what studies have found: how far they are, what it says, and how to take it elsewhere."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+if TYPE_CHECKING:
+    from avowal.prices import Prices
+
+__all__ = ["analyze", "export", "status"]
+
+_STUDY = click.argument("study", type=click.Path(path_type=Path), metavar="STUDY")
+_PROVIDER = click.option("--provider", metavar="URL",
+                         help="The provider of the run, if not the file's: an address, or simulated.")  # fmt: skip
+_PRICES = click.option("--prices", type=click.Path(exists=True, dir_okay=False, path_type=Path), metavar="FILE",
+                       help="TOML file with prices that are laid over the built-in ones.")  # fmt: skip
+_JSON = click.option("--json", "as_json", is_flag=True, help="Print one JSON document instead of tables.")
+
+
+@click.command()
+@_STUDY
+@_PROVIDER
+@_PRICES
+@_JSON
+def status(study: Path, *, provider: str | None, prices: Path | None, as_json: bool) -> None:
+    """Say how far a study is, also while it runs.
+
+    Example: avowal status mine
+    """
+    from avowal.study.place import place
+    from avowal.study.status import status as look
+    from avowal.study.status_printed import printed
+    from avowal.text import show
+
+    found = look(place(study, provider), _prices(prices))
+    if as_json:
+        click.echo(json.dumps(found.to_dict(), indent=2, allow_nan=False))
+    else:
+        show(printed(found))
+
+
+@click.command()
+@_STUDY
+@_PROVIDER
+@_PRICES
+@_JSON
+@click.option("--level", type=click.FloatRange(0, 1, min_open=True, max_open=True), default=0.95, show_default=True,
+              help="Level of the intervals.")  # fmt: skip
+@click.option("--resamples", type=click.IntRange(2), default=10_000, show_default=True,
+              help="Replicates of the context bootstrap.")  # fmt: skip
+@click.option("--seed", type=click.IntRange(0, 2**64 - 1), default=1, show_default=True, help="Seed of what is drawn.")
+@click.pass_context
+def analyze(
+    context: click.Context,
+    study: Path,
+    *,
+    provider: str | None,
+    prices: Path | None,
+    as_json: bool,
+    level: float,
+    resamples: int,
+    seed: int,
+) -> None:
+    """Print the paper's tables for a study, finished or not, and write them into STUDY/tables.
+
+    Ends with 1 where there is no accuracy to tell yet.
+
+    Example: avowal analyze mine --json > mine.json
+    """
+    from avowal.analysis import Settings, document, printed
+    from avowal.progress import bar
+    from avowal.study.analysis import analyze_study, write
+    from avowal.study.place import place
+    from avowal.study.status import look, stage_document
+    from avowal.study.status import status as account
+    from avowal.study.status_printed import accounts
+    from avowal.text import show
+
+    found = place(study, provider)
+    table = _prices(prices)
+    settings = Settings(replies=found.study.design.reports, seed=seed, level=level, resamples=resamples)
+    with bar("analysing") as advance:
+        collected = look(found, table)
+        result = analyze_study(collected, settings, progress=advance)
+    known = account(found, table, collected)
+    if known.endpoint is not None:
+        # A study that was never run has no folder of tables either.
+        write(found.folder / "tables", collected, result)
+    if as_json:
+        held = document(result) | {"stages": [stage_document(each) for each in known.stages]}
+        click.echo(json.dumps(held, indent=2, allow_nan=False))
+    else:
+        show([*printed(result), *accounts(known)])
+    if not any(model.sets for model in result.models):
+        context.exit(1)
+
+
+@click.command()
+@_STUDY
+@_PROVIDER
+@click.option("--format", "form", type=click.Choice(["parquet", "csv", "jsonl"]), default="parquet", show_default=True,
+              help="All tables; the authors' files; or requests and replies as they came.")  # fmt: skip
+@click.option("--to", "folder", type=click.Path(file_okay=False, path_type=Path), metavar="DIR",
+              help="Folder of the files; STUDY/export-FORMAT if not given.")  # fmt: skip
+def export(study: Path, *, provider: str | None, form: str, folder: Path | None) -> None:
+    """Write a study's results for others: tables, the authors' files, or raw replies.
+
+    Example: avowal export mine --format csv --to shared
+    """
+    from avowal.study.export import export as write
+    from avowal.study.place import place
+
+    found = place(study, provider)
+    for path in write(found, form, folder or found.folder / f"export-{form}"):
+        click.echo(path)
+
+
+def _prices(path: Path | None) -> Prices | None:
+    from avowal import prices
+
+    return None if path is None else prices.load(path)

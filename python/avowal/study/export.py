@@ -1,0 +1,171 @@
+"""Export: a study's tables as parquet, its results in the authors' format, or everything as it came."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+
+from avowal.analysis.material import GROUPS, Material, ModelMaterial
+from avowal.errors import InputError
+from avowal.published import files
+from avowal.published.files import numbered
+from avowal.published.rebuild import csv_text, scenarios_text, targets_text
+from avowal.study.analysis import analyze_study, material, write
+from avowal.study.collect import Collected
+from avowal.study.place import Place
+from avowal.study.status import look
+from avowal.study.store import FILE, Store
+from avowal.study.whole import whole
+
+__all__ = ["FORMATS", "RAW", "export"]
+
+RAW = "requests.jsonl"
+"""The file of requests and replies as they came."""
+
+
+def export(place: Place, form: str, folder: Path) -> tuple[Path, ...]:
+    """Write a study for others.
+
+    Parameters
+    ----------
+    place
+        Where the study runs, or ran.
+    form
+        ``parquet``: all tables, as ``avowal analyze`` writes them. ``csv``: the authors' files, which
+        ``avowal replicate`` reads; they hold what the paper's study has, without weights after introspection training.
+        ``jsonl``: one line for each request, with its replies raw and whole.
+    folder
+        Made where it doesn't exist.
+
+    Returns
+    -------
+    tuple of pathlib.Path
+        The files.
+
+    Raises
+    ------
+    InputError
+        For another format, a study that was never run, or one that the authors' format can't hold.
+    """
+    if form not in FORMATS:
+        raise InputError.at(" or ".join(FORMATS), repr(form), field="format")
+    if not (place.folder / FILE).exists():
+        raise InputError.at("a study that has been run (avowal run)", f"no {FILE}", file=place.folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    return FORMATS[form](place, folder)
+
+
+def _parquet(place: Place, folder: Path) -> tuple[Path, ...]:
+    collected = look(place)
+    return write(folder, collected, analyze_study(collected))
+
+
+def _jsonl(place: Place, folder: Path) -> tuple[Path, ...]:
+    path = folder / RAW
+    with (
+        Store.reading(place.folder) as store,
+        whole(path) as part,
+        part.open("w", encoding="utf-8", newline="\n") as file,
+    ):
+        if store is not None:
+            file.writelines(json.dumps(line, ensure_ascii=False) + "\n" for line in _lines(store))
+    return (path,)
+
+
+def _lines(store: Store) -> Iterator[dict[str, Any]]:
+    asked = store.rows(
+        "select asks.stage, context, trial, key, requests.body, replicate, requests.state, unsure"
+        " from asks join requests using (key) left join stages on stages.name = asks.stage"
+        " order by stages.place, requests.rowid, asks.context, asks.trial"
+    )
+    query = (
+        "select batch, seconds, status, retries, failure, body, prompt_tokens, completion_tokens"
+        " from replies where key = ? order by id"
+    )
+    names = ("batch", "seconds", "status", "retries", "failure", "body", "prompt_tokens", "completion_tokens")
+    for stage, context, trial, key, body, replicate, state, unsure in asked:
+        replies = [dict(zip(names, row, strict=True)) for row in store.rows(query, (key,))]
+        yield {
+            "stage": stage,
+            "context": context,
+            "trial": trial,
+            "key": key,
+            "replicate": replicate,
+            "state": state,
+            "unsure": unsure,
+            "request": json.loads(body),
+            "replies": [reply | {"retries": json.loads(reply["retries"])} for reply in replies],
+        }
+
+
+def _csv(place: Place, folder: Path) -> tuple[Path, ...]:
+    collected = look(place)
+    found = material(collected)
+    widths = {len(context.attributes) for context in found.contexts}
+    if len(widths) > 1:
+        expected = "contexts with equal numbers of attributes, as the authors' files have columns for"
+        raise InputError.at(expected, sorted(widths), field="format csv")
+    texts = {files.SCENARIOS: scenarios_text(found.contexts), files.TARGETS: _targets(found)}
+    taken: dict[str, str] = {}
+    for model in found.models:
+        name = _prefix(model.name)
+        if taken.setdefault(name, model.name) != model.name:
+            raise InputError.at(f"names that differ as files from {taken[name]!r}", repr(model.name), field="models")
+        texts |= {f"{name}_{ending}.csv": text for ending, text in _of_model(model, collected, max(widths))}
+    written = []
+    for file, text in texts.items():
+        with whole(folder / file) as part:
+            part.write_text(text, encoding="utf-8", newline="")
+        written.append(folder / file)
+    return tuple(written)
+
+
+def _targets(found: Material) -> str:
+    rows = [] if found.targets is None else found.targets.group_by("context", maintain_order=True).agg("weight").rows()
+    known = dict(rows)
+    trained = [context for context in found.contexts if context.name in known]
+    return targets_text(trained, [known[context.name] for context in trained])
+
+
+def _of_model(model: ModelMaterial, collected: Collected, width: int) -> Iterator[tuple[str, str]]:
+    """Return the endings and texts of a model's files; a kind that was not asked has none."""
+    sides = [*numbered(files.OPTION_A, width), *numbered(files.OPTION_B, width)]
+    for group in GROUPS[:2]:
+        if group in model.choices:
+            table = model.choices[group].filter(pl.col("choice").is_not_null())
+            header = [files.MODEL_COLUMN["choices"], "scenario", *sides, "selection"]
+            rows = table.select("model", "context", "a", "b", "choice").iter_rows()
+            yield files.CHOICE_FILES[group], csv_text([header, *([m, c, *a, *b, x] for m, c, a, b, x in rows)])
+    for name, table in model.reports.items():
+        header = [files.MODEL_COLUMN["reports"], "scenario", *numbered(files.REPORT, width), *sides]
+        rows = table.filter(pl.col("report").is_not_null()).select("model", "context", "report", "a", "b").iter_rows()
+        yield _ending(name, collected), csv_text([header, *([m, c, *r, *a, *b] for m, c, r, a, b in rows)])
+
+
+def _ending(name: str, collected: Collected) -> str:
+    """Return what follows the model's name in a file of reports; the trained ones name their contexts and pairs."""
+    trained = len(collected.study.trained)
+    half = trained // 2
+    counts = {
+        "introspection_first": (half, trained),
+        "introspection_last": (trained - half, trained),
+        "native_after": (trained,),
+    }
+    pattern = files.REPORT_FILES[name]
+    for count in (*counts.get(name, ()), collected.study.design.training):
+        pattern = pattern.replace(r"\d+", str(count), 1)
+    return pattern
+
+
+def _prefix(name: str) -> str:
+    """Return a model's name as the names of files can hold it."""
+    return re.sub(r'[/\\:*?"<>|\x00-\x1f]', "_", name)
+
+
+FORMATS: dict[str, Callable[[Place, Path], tuple[Path, ...]]] = {"parquet": _parquet, "csv": _csv, "jsonl": _jsonl}
+"""What writes each format."""

@@ -1,0 +1,175 @@
+"""The analysis of studies: the same as the authors' files get, for whatever a study has so far."""
+
+import json
+
+import numpy as np
+import polars as pl
+import pytest
+from filled_study import BASE, MINI, fill, folder
+from hypothesis import given
+from hypothesis import strategies as st
+
+from avowal.analysis import document, printed
+from avowal.analysis.material import GAINS, LABELS
+from avowal.analysis.probabilities import probability_weights
+from avowal.contexts import builtin
+from avowal.design import pairs
+from avowal.study import read
+from avowal.study.analysis import accuracies, analyze_study, material
+from avowal.study.collect import collect
+from avowal.study.store import Store
+from avowal.text import table
+
+FIVE = list(LABELS)[:5]
+
+
+def found(path):
+    with Store.reading(path) as store:
+        return collect(store, read(path))
+
+
+def shown(result):
+    return [part for part in printed(result) if isinstance(part, str)]
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory):
+    path = folder(
+        tmp_path_factory.mktemp("whole"), base=(BASE, MINI), again=True, introspection=("targets", "shuffled")
+    )
+    fill(path)
+    return found(path)
+
+
+def test_each_chain_is_a_model_of_its_own(whole):
+    result = analyze_study(whole)
+    assert [model.name for model in result.models] == [
+        BASE, f"{BASE}, shuffled reports", MINI, f"{MINI}, shuffled reports",
+    ]  # fmt: skip
+    assert all(not model.missing for model in result.models)
+    assert list(result.gains) == [*GAINS, *(f"{name}, shuffled reports" for name in GAINS)]
+    assert list(result.gains["instilled"][1]) == [BASE, MINI]
+    plain, shuffled = result.models[:2]
+    assert plain.sets["weight_trained"] is shuffled.sets["weight_trained"]
+    assert plain.groups["learned"] is shuffled.groups["learned"]
+    assert plain.groups["learned_after"] is not shuffled.groups["learned_after"]
+    # The pretender reports truly what it was taught, and little of it after shuffled reports.
+    r = [model.sets["introspection_trained"].accuracy.r for model in (plain, shuffled)]
+    assert r[0] > r[1]
+
+
+def test_pairs_of_models_that_are_compared_differ_in_one_thing(whole):
+    pairs_of = {name: [pair[:2] for pair in pairs] for name, pairs in analyze_study(whole).differences.items()}
+    assert pairs_of["weight_trained"] == [(BASE, MINI)]
+    assert pairs_of["introspection_trained"] == [
+        (BASE, f"{BASE}, shuffled reports"),
+        (BASE, MINI),
+        (f"{BASE}, shuffled reports", f"{MINI}, shuffled reports"),
+        (MINI, f"{MINI}, shuffled reports"),
+    ]
+
+
+def test_models_that_decide_again_are_compared_with_both_weights(whole):
+    result = analyze_study(whole)
+    model = result.models[0]
+    assert list(model.sets) == list(LABELS)
+    assert list(model.groups) == ["learned", "native", "learned_after", "native_after"]
+    assert set(model.kept) == {"learned_after", "native_after"}
+    # Deciding again goes by the same weights here.
+    assert all(r > 0.8 for r in model.kept.values())
+    own, before = (model.sets[name].accuracy for name in ("introspection_trained_own", "introspection_trained"))
+    assert own.entries.names == before.entries.names
+    assert (own.entries.reports == before.entries.reports).all()
+    assert (own.entries.weights != before.entries.weights).any()
+    # The other model, never the same one after other training, stands for minds that it has no access to.
+    crossed = model.sets["native_after"].beside.crossed_r
+    assert crossed is not None
+
+
+def test_without_deciding_again_there_are_the_papers_accuracies(tmp_path):
+    fill(folder(tmp_path))
+    result = analyze_study(found(tmp_path))
+    assert list(result.sets) == FIVE
+    assert list(result.models[0].sets) == FIVE
+    assert document(result)["models"][BASE]["kept"] == {}
+
+
+def test_seeds_are_models_of_their_own(tmp_path):
+    fill(folder(tmp_path, seeds=(0, 3)))
+    result = analyze_study(found(tmp_path))
+    assert [model.name for model in result.models] == [f"{BASE}, seed 0", f"{BASE}, seed 3"]
+    assert list(result.gains["native"][1]) == [f"{BASE}, seed 0", f"{BASE}, seed 3"]
+
+
+@pytest.mark.parametrize("role", ["weights", "native", "native_before", "introspection_last", "native_after"])
+def test_unfinished_studies_say_what_is_missing(tmp_path, role):
+    fill(folder(tmp_path), until=lambda stage: (stage.role == role and stage.sends.__class__.__name__ == "Queries")
+         or stage.role == role == "weights")  # fmt: skip
+    result = analyze_study(found(tmp_path))
+    model = result.models[0]
+    assert {*model.sets, *model.missing} >= set(FIVE)
+    assert not {*model.sets} & {*model.missing}
+    assert any("has not begun" in reason for reason in model.missing.values())
+    assert any("has not begun" in line for line in shown(result))
+    assert json.loads(json.dumps(document(result), allow_nan=False))["settings"]["study"] == "small"
+    assert sorted(accuracies(result)["set"].to_list()) == sorted(FIVE)
+
+
+def test_a_fold_that_was_not_asked_yet_leaves_the_other(tmp_path):
+    fill(folder(tmp_path), until=lambda stage: stage.role == "introspection_last" and stage.sends.kind == "reports"
+         and stage.name.find("report,") > 0)  # fmt: skip
+    result = analyze_study(found(tmp_path))
+    folds = result.models[0].sets["introspection_trained"].folds
+    assert list(folds) == ["introspection_first"]
+    assert "introspection_last" in result.models[0].missing
+
+
+def test_lost_replies_are_told_from_invalid_ones(tmp_path):
+    from dataclasses import replace
+
+    def spoil(stage, place, answer):
+        if stage.role != "weight_trained" or place > 1:
+            return answer
+        return replace(answer, body="x", failure="HTTP 500") if place == 0 else replace(answer, body="{}")
+
+    fill(folder(tmp_path), spoil=spoil)
+    account = analyze_study(found(tmp_path)).models[0].sets["weight_trained"].accuracy.replies
+    assert (account.planned, account.valid) == (24, 22)
+    assert (dict(account.invalid), dict(account.failed)) == ({"unreadable": 1}, {"HTTP 500": 1})
+
+
+def test_material_names_the_contexts_that_were_asked(whole):
+    model = material(whole).models[0]
+    trained = [context.name for context in whole.study.trained]
+    assert model.asked["introspection_first"] == trained[4:]
+    assert model.asked["introspection_last"] == trained[:4]
+
+
+@given(st.integers(0, 2**32), st.floats(-2, 2))
+def test_weights_come_back_from_probabilities(seed, intercept):
+    contexts = builtin()[:3]
+    draws = np.random.default_rng(seed)
+    shown = pairs(contexts, 12, seed=seed)
+    span = {c.name: np.array([x.max - x.min for x in c.attributes]) for c in contexts}
+    weights = {c.name: draws.uniform(-3, 3, len(c.attributes)) for c in contexts}
+    odds = [weights[name] @ ((np.array(a) - b) / span[name]) + intercept
+            for name, a, b in shown.select("context", "a", "b").iter_rows()]  # fmt: skip
+    choices = shown.with_columns(
+        pl.lit("m").alias("model"), pl.Series("p_a", 1 / (1 + np.exp(-np.array(odds))), dtype=pl.Float64)
+    )
+    told = probability_weights(choices, contexts)
+    expected = np.concatenate([100 * each / np.abs(each).max() for each in weights.values()])
+    np.testing.assert_allclose(told["weight"].to_numpy(), expected, atol=1e-6)
+
+
+def test_certain_and_constant_probabilities_give_no_weights():
+    contexts = builtin()[:1]
+    shown = pairs(contexts, 12, seed=1).with_columns(pl.lit("m").alias("model"))
+    for p in (0.5, 1.0, None):
+        told = probability_weights(shown.with_columns(pl.lit(p, dtype=pl.Float64).alias("p_a")), contexts)
+        assert told["weight"].null_count() == len(told) == len(contexts[0].attributes)
+
+
+def test_tables_print(whole):
+    parts = list(printed(analyze_study(whole)))
+    assert sum(isinstance(part, type(table("", [], []))) for part in parts) >= 9
