@@ -104,7 +104,11 @@ def test_everything_at_once_is_a_graph_in_order_and_all_its_stages_differ():
             assert (parent.base, parent.seed, parent.dose) == (each.base, each.seed, each.dose)
             assert parent.label in (None, each.label)
         seen[each.name] = each
-    told = [(x.base, x.seed, x.role, x.label, x.dose, x.condition, x.wording, x.about) for x in listed]
+    # The fields alone tell stages apart, so that nothing has to read names.
+    told = [
+        (type(x.sends), x.sends.kind, x.base, x.seed, x.role, x.label, x.dose, x.condition, x.wording, x.about)
+        for x in listed
+    ]
     assert len(set(told)) == len(told)
 
 
@@ -173,9 +177,8 @@ def test_a_plan_of_everything_adds_up():
     assert found.price == sum(each.item.price for each in found.stages)
     held = found.to_dict()["stages"]
     fields = ("role", "label", "dose", "condition", "wording", "about")
-    assert all(
-        row[name] == getattr(x.stage, name) for row, x in zip(held, found.stages, strict=True) for name in fields
-    )
+    for row, each in zip(held, found.stages, strict=True):
+        assert {name: row[name] for name in fields} == {name: getattr(each.stage, name) for name in fields}
 
 
 def test_orders_show_the_same_pairs():
@@ -205,14 +208,9 @@ def test_orders_show_the_same_pairs():
 
 def test_shuffled_orders_do_not_depend_on_the_number_of_trials():
     known = contexts.builtin("training")[:3]
-    long, short = (
-        [
-            (p.context, p.trial, p.a, p.swapped)
-            for p in prompts(Queries("q", "decisions", known[:k], n, f, order="shuffled"), seed=1)
-        ]
-        for k, n, f in ((3, 9, 0), (2, 4, 3))
-    )
-    assert set(short) < set(long)
+    asked = (Queries("q", "decisions", known[:k], n, f, order="shuffled") for k, n, f in ((3, 9, 0), (2, 4, 3)))
+    long, short = ({(x.context, x.trial, x.a, x.swapped) for x in prompts(each, seed=1)} for each in asked)
+    assert short < long
 
 
 def test_folds_split_the_contexts_and_nobody_is_asked_what_it_was_trained_on():
@@ -297,9 +295,7 @@ def test_shutdowns_of_models_and_those_tuned_from_them():
 def test_models_that_no_longer_answer_are_refused():
     day = datetime.date(2027, 1, 14)
     refuse_closed(["gpt-4o", "mine"], day - datetime.timedelta(days=1))
-    with pytest.raises(
-        InputError, match=r"models\.base: expected a model that still .*'gpt-4o', which shut down on 2027"
-    ):
+    with pytest.raises(InputError, match=r"models\.base: .* still answers .*'gpt-4o', which shut down on 2027"):
         refuse_closed(["mine", "gpt-4o"], day)
     # What the provider says counts, sooner or later.
     refuse_closed(["gpt-4o"], day, told={"gpt-4o": datetime.date(2028, 1, 1)})
@@ -309,9 +305,7 @@ def test_models_that_no_longer_answer_are_refused():
 
 def test_files_too_short_to_train_on_are_warned_of():
     told = plan(study(SMALL), replicates=0).warnings(datetime.date(2026, 12, 1))
-    assert any(
-        "first fold (targets)' has 3 lines, and those of 2 further jobs: a training file needs 10" in x for x in told
-    )
+    assert any("first fold (targets)' has 3 lines, and those of 2 further jobs: a training file" in x for x in told)
     assert plan(study("[contexts]\ntrained = 20"), replicates=0).warnings(datetime.date(2026, 12, 1)) == []
 
 
