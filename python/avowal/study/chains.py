@@ -60,7 +60,8 @@ def chains(listed: Sequence[Stage]) -> tuple[Chain, ...]:
     tuple of Chain
         Named apart.
     """
-    trained = [stage for stage in listed if stage.seed is not None]
+    # Of a study that trains nothing the base models themselves are the models.
+    trained = [stage for stage in listed if stage.seed is not None] or listed
     told = any(stage.label is not None for stage in trained)
     found = dict.fromkeys(_values(stage) for stage in trained if not told or stage.label is not None)
     several = len({stage.seed for stage in trained}) > 1

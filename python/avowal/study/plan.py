@@ -225,7 +225,8 @@ def _free(models: Iterable[str]) -> Prices:
 
 def _power(study: StudyFile, replicates: int) -> dict[str, tuple[str, Power]]:
     counts = {len(context.attributes) for context in (*study.trained, *study.native)}
-    if len(counts) > 1 or min(counts) < 2:
+    # What is simulated is a study with training.
+    if len(counts) > 1 or min(counts) < 2 or not study.trained:
         return {}
     design = study.design
     sizes = {
