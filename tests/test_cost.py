@@ -167,9 +167,7 @@ def test_bad_designs_are_refused():
         Training("t", "decisions", known, 1, epochs=0)
     with pytest.raises(InputError, match="stage 't', markers: expected markers that differ"):
         Training("t", "decisions", known, 1, markers=(None, None))
-    with pytest.raises(
-        InputError, match="order: expected drawn or counterbalanced or shuffled, found 'up'"
-    ):
+    with pytest.raises(InputError, match="order: expected drawn or counterbalanced or shuffled, found 'up'"):
         Queries("q", "decisions", known, 1, order="up")
     with pytest.raises(InputError, match="wording: expected paper or no pair or paraphrased, found 'rude'"):
         Queries("q", "reports", known, 1, wording="rude")
