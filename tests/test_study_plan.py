@@ -311,6 +311,13 @@ def test_files_too_short_to_train_on_are_warned_of():
     assert plan(study("[contexts]\ntrained = 20"), replicates=0).warnings(datetime.date(2026, 12, 1)) == []
 
 
+def test_what_structured_output_may_add_is_said_where_something_is_paid():
+    day, asked = datetime.date(2026, 12, 1), "[contexts]\ntrained = 20\n[sampling]\nstructured = true\n"
+    paid, free = (plan(study(asked + more), replicates=0).warnings(day) for more in (PAID, ""))
+    assert any("bill its schema" in each for each in paid)
+    assert free == []
+
+
 def test_the_commands(tmp_path):
     def run(*words):
         return subprocess.run([*AVOWAL, *words], cwd=tmp_path, capture_output=True, text=True, timeout=60, check=False)
