@@ -93,11 +93,13 @@ def chains(listed: Sequence[Stage]) -> tuple[Chain, ...]:
     tuple of Chain
         With names that differ; the usual chain of a training comes before those of other conditions and wordings.
     """
-    trained = [stage for stage in listed if stage.seed is not None and isinstance(stage.sends, Queries)]
-    several = len({stage.seed for stage in trained}) > 1
+    asked = [stage for stage in listed if isinstance(stage.sends, Queries)]
+    # Of a study that trains nothing the base models themselves are the models.
+    asked = [stage for stage in asked if stage.seed is not None] or asked
+    several = len({stage.seed for stage in asked}) > 1
     made = []
-    for training in dict.fromkeys((stage.base, stage.seed, stage.dose) for stage in trained):
-        own = [stage for stage in trained if (stage.base, stage.seed, stage.dose) == training]
+    for training in dict.fromkeys((stage.base, stage.seed, stage.dose) for stage in asked):
+        own = [stage for stage in asked if (stage.base, stage.seed, stage.dose) == training]
         labels = _of(stage.label for stage in own) or [None]
         # No stage asks in other words under a condition.
         ways = [(None, PLAIN), *((each, PLAIN) for each in _of(stage.condition for stage in own))]
