@@ -107,9 +107,9 @@ with Store.writing(Path(sys.argv[1])):
 def test_the_second_writer_is_told_who_the_first_is(tmp_path):
     with subprocess.Popen([sys.executable, "-c", HOLD, str(tmp_path)], stdout=subprocess.PIPE, text=True) as other:
         assert other.stdout.readline() == "held\n"
-        with pytest.raises(InputError, match=rf"no other process runs \(held by process {other.pid}, since 20"):
-            with Store.writing(tmp_path):
-                pass
+        told = rf"no other process runs \(held by process {other.pid}, since 20"
+        with pytest.raises(InputError, match=told), Store.writing(tmp_path):
+            pass
         # Whoever only looks is let in meanwhile.
         with Store.reading(tmp_path) as store:
             assert store.rows("select count(*) from requests") == [(0,)]

@@ -36,18 +36,21 @@ for command in (contexts, power, init, plan, run, status, analyze, export, serve
 
 
 @app.command()
-@click.option(
-    "--seed", type=click.IntRange(0, 2**64 - 1), default=1, show_default=True, help="Seed of everything drawn."
-)
-def demo(seed: int) -> None:
-    """Simulate a small study and analyse it: no key, no network.
+@click.argument("folder", type=click.Path(path_type=Path), metavar="[DIR]", default=Path("avowal-demo"))
+@click.option("--seed", type=click.IntRange(0, 2**63 - 1), default=1, show_default=True, help="Seed of the study.")
+def demo(folder: Path, *, seed: int) -> int:
+    """Run a small study of two simulated models over HTTP and analyse it: no key, no network.
 
-    Example: avowal demo --seed 7
+    Example: avowal demo avowal-demo --seed 7
     """
+    from avowal.analysis import printed
     from avowal.demo import demo as run
-    from avowal.demo import printed
+    from avowal.study.watch import watching
 
-    _print(printed(run(seed=seed)))
+    with watching() as watch:
+        found = run(folder, seed=seed, watch=watch)
+    _print([*printed(found.analysis), f"The study is in {folder}, its tables in {folder / 'tables'}."])
+    return 1 if found.outcome.stopped else 0
 
 
 @app.command()

@@ -83,14 +83,14 @@ def created_once(served: Provider, folder: Path) -> None:
     """No job and no batch was created twice: each digest occurs once at the server, and in the study."""
     for path, table in (("/v1/fine_tuning/jobs", "jobs"), ("/v1/batches", "batches")):
         made = [each for each in served.log() if (each["method"], each["path"], each["status"]) == ("POST", path, 200)]
-        held = rows(folder, f"select digest, count(*) from {table} group by digest")
+        held = rows(folder, f"select digest, count(*) from {table} group by digest")  # noqa: S608
         assert Counter(dict(held)).total() == len(held)
         assert len(made) == len(held)
 
 
 @pytest.mark.parametrize("mode", ["sync", "batch"])
 def test_kills_change_nothing(tmp_path: Path, mode: str) -> None:
-    draws = random.Random(11)
+    draws = random.Random(11)  # noqa: S311
     with provider(tmp_path / "calm-server") as served:
         calm = study(tmp_path / "calm" / "study", served.url, mode)
         avowal("run", calm, "--yes")

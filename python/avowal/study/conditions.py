@@ -60,8 +60,9 @@ def targets(contexts: Sequence[Context], condition: Condition | None, *, seed: i
     if condition is None:
         return agents.targets(contexts, seed=seed)
     if condition.effect == "flip":
-        # The negative of 0 is -0, to which 0 is added so that no number is printed as -0.0.
-        return agents.targets(contexts, seed=seed).with_columns(pl.col("weight").neg() + 0.0)
+        # polars takes 0 - x for the negative of x, and that of 0 would be printed as -0.0.
+        turned = pl.when(pl.col("weight") == 0).then(0.0).otherwise(pl.col("weight").neg())
+        return agents.targets(contexts, seed=seed).with_columns(turned.alias("weight"))
     # Weights depend on the context's name, so that under another name they are others.
     renamed = {f"{context.name}\x1f{condition.name}": context.name for context in contexts}
     others = [replace(each, name=name) for name, each in zip(renamed, contexts, strict=True)]

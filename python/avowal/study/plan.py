@@ -17,6 +17,7 @@ from avowal.prices import RATES, Entry, Mode, Prices
 from avowal.study.config import StudyFile, read
 from avowal.study.shutdowns import Shutdown, shutdown
 from avowal.study.stages import Stage, stages
+from avowal.study.training_checks import LEAST
 from avowal.sweep.money import Pricing
 from avowal.sweep.power import Power, power
 from avowal.tokens import DEFAULT_ENCODING
@@ -93,10 +94,22 @@ class Plan:
                 for row in found.table.iter_rows(named=True)
                 if row["power"] < ENOUGH
             ]
+        told += self._short_files()
         limit = self.study.limits.spend
         if limit is not None and self.price > Decimal(str(limit)):
             told.append(f"The plan costs ${self.price:,.2f}; the run will stop at limits.spend = {limit:g}.")
         return told
+
+    def _short_files(self) -> list[str]:
+        short = [each for each in self.stages if each.item.billing == "training" and each.item.requests < LEAST]
+        if not short:
+            return []
+        more = f", and those of {len(short) - 1} further jobs" if len(short) > 1 else ""
+        lines = short[0].item.requests
+        return [
+            f"The file of {short[0].stage.name!r} has {lines} lines{more}: a training file needs {LEAST}, so that the "
+            "run would stop there. More trained contexts make it longer."
+        ]
 
     def to_dict(self) -> dict[str, Any]:
         """Return the plan for a JSON document; prices are texts, exact."""
@@ -108,6 +121,12 @@ class Plan:
                     "stage": each.stage.name,
                     "base": each.stage.base,
                     "seed": each.stage.seed,
+                    "role": each.stage.role,
+                    "label": each.stage.label,
+                    "dose": each.stage.dose,
+                    "condition": each.stage.condition,
+                    "wording": each.stage.wording,
+                    "about": each.stage.about,
                     "kind": "train" if each.item.billing == "training" else each.stage.sends.kind,
                     "needs": list(each.stage.needs),
                     "billing": each.item.billing,
@@ -210,7 +229,7 @@ def _power(study: StudyFile, replicates: int) -> dict[str, tuple[str, Power]]:
         return {}
     design = study.design
     sizes = {
-        "trained_agents": len(study.trained),
+        "trained_agents": len(study.trained_by(study.models.base[0])),
         "native_agents": len(study.native),
         "attributes": counts.pop(),
         "trained_decisions": design.decisions,

@@ -28,7 +28,7 @@ from avowal.study.workshop import Workshop
 __all__ = ["Options", "Outcome", "run"]
 
 POLL = 10.0
-"""Seconds between two looks at a job or a batch; the simulated provider is looked at every tenth of a second."""
+"""Seconds between two looks at a job or a batch; a server on this machine is looked at ten times a second."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,7 +137,7 @@ def run(
         limit = asked.max_cost if asked.max_cost is not None else _decimal(found.study.limits.spend)
         budget = Budget(table, limit, spent(store, table))
         workshop = Workshop(
-            found, listed, store, client, throttle, budget, stop, shown, asked.detach, 0.1 if found.simulated else POLL
+            found, listed, store, client, throttle, budget, stop, shown, asked.detach, 0.1 if found.free else POLL
         )
         ended = _Schedule(chosen, workshop, throttle).carry_out()
         return Outcome(found, ended.finished, ended.stopped, ended.waiting, budget.spent)

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import datetime
 import tomllib
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
 
-__all__ = ["Shutdown", "shutdown"]
+from avowal.errors import InputError
+
+__all__ = ["Shutdown", "refuse_closed", "shutdown"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +58,35 @@ def shutdown(model: str) -> Shutdown | None:
         return None
     source = f"{held['source']}, as of {held['as_of']}"
     return Shutdown(model, held["models"][max(known, key=len)], source)
+
+
+def refuse_closed(
+    models: Iterable[str], today: datetime.date, *, told: Mapping[str, datetime.date] | None = None
+) -> None:
+    """Refuse models that no longer answer.
+
+    Parameters
+    ----------
+    models
+        Those that a study asks or trains.
+    today
+        The day of asking.
+    told
+        Days that the provider itself names, which count before those of the list.
+
+    Raises
+    ------
+    InputError
+        For the first model whose day has come.
+    """
+    for model in models:
+        found = shutdown(model)
+        if told and model in told:
+            found = Shutdown(model, told[model], "the provider's list of models")
+        if found is not None and found.day <= today:
+            expected = f"a model that still answers on {today}"
+            shown = f"{model!r}, which shut down on {found.day} ({found.source})"
+            raise InputError.at(expected, shown, field="models.base")
 
 
 @cache

@@ -13,13 +13,17 @@ __all__ = ["TEMPLATES", "init"]
 TEMPLATES = {
     "paper": {"trained": 100, "native": 100, "training": 50, "decisions": 50, "native_decisions": 100, "reports": 10},
     "small": {"trained": 20, "native": 20, "training": 30, "decisions": 30, "native_decisions": 30, "reports": 4},
+    "demo": {"trained": 24, "native": 24, "training": 30, "decisions": 30, "native_decisions": 30, "reports": 5},
     "conditions": {"trained": 20, "native": 20, "training": 30, "decisions": 30, "native_decisions": 30, "reports": 4},
 }
-"""By name, the sizes that a template writes: the paper's, and those of a study that tries everything out, the last one
-with a condition that flips the weights."""
+"""By name, the sizes that a template writes: the paper's, and those of studies that try everything out; that of
+"conditions" also flips the weights under a condition."""
+
+BOTH = '"gpt-4o-2024-08-06", "gpt-4o-mini-2024-07-18"'
+"""The base models of the demo, both of the paper's."""
 
 
-def init(folder: str | Path, template: str = "paper") -> Path:
+def init(folder: str | Path, template: str = "paper", *, seed: int = 1) -> Path:
     """Write a commented study.toml.
 
     Parameters
@@ -28,6 +32,8 @@ def init(folder: str | Path, template: str = "paper") -> Path:
         The study's folder, made if it isn't there; it gives the study its name.
     template
         One of :data:`TEMPLATES`.
+    seed
+        Of everything that the study draws.
 
     Returns
     -------
@@ -56,7 +62,9 @@ def init(folder: str | Path, template: str = "paper") -> Path:
         condition = "".join(f"#   {line}\n" for line in condition.splitlines())
     name = "".join(sign if sign.isprintable() and sign not in '"\\' else "_" for sign in place.resolve().name)
     sizes = {f"@{key}@": str(value) for key, value in TEMPLATES[template].items()}
-    for mark, value in {"@name@": name or "study", "@conditions@": condition, **sizes}.items():
+    base = BOTH if template == "demo" else BOTH.split(", ")[0]
+    told = {"@name@": name or "study", "@seed@": f"{seed:<37} ", "@base@": base, "@conditions@": condition}
+    for mark, value in {**told, **sizes}.items():
         text = text.replace(mark, value)
     path.write_text(text, encoding="utf-8")
     return path

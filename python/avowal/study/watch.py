@@ -14,10 +14,14 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from rich.table import Table
 
-__all__ = ["Progress", "Watch", "watching"]
+__all__ = ["DONE", "Progress", "Watch", "watching"]
 
 EVERY = 0.25
 """Seconds between two looks of a terminal."""
+
+
+DONE = "done"
+"""The note of a stage that has finished."""
 
 
 @dataclass(slots=True)
@@ -36,6 +40,8 @@ class Progress:
         US dollars, of this run.
     before
         How many of `valid` and `invalid` were there when the run began.
+    worked
+        Whether this run had anything to do for it.
     began, ended
         By the monotonic clock.
     note
@@ -50,6 +56,7 @@ class Progress:
     retries: int = 0
     spend: Decimal = Decimal(0)
     before: int = 0
+    worked: bool = False
     began: float = field(default_factory=time.monotonic)
     ended: float | None = None
     note: str = ""
@@ -100,18 +107,19 @@ class Watch:
         self._guard = threading.Lock()
         self.stages: dict[str, Progress] = {}
 
-    def begin(self, name: str, total: int = 0) -> Progress:
+    def begin(self, name: str) -> Progress:
         """Watch a stage from now on."""
-        made = Progress(name, total)
+        made = Progress(name)
         with self._guard:
             self.stages[name] = made
         return made
 
     def end(self, name: str, note: str) -> None:
-        """Tell how a stage has ended."""
+        """Tell how a stage has ended, unless it had been done before."""
         stage = self.stages[name]
         stage.ended, stage.note = time.monotonic(), note
-        self.tell(stage.line())
+        if stage.worked or note != DONE:
+            self.tell(stage.line())
 
     def tell(self, line: str) -> None:
         """Tell a line."""

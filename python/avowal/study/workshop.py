@@ -26,7 +26,7 @@ from avowal.study.store import Request, Store
 from avowal.study.training_checks import check
 from avowal.study.training_files import TrainingFile, build, validation
 from avowal.study.training_jobs import train
-from avowal.study.watch import Progress, Watch
+from avowal.study.watch import DONE, Progress, Watch
 
 __all__ = ["Workshop"]
 
@@ -87,10 +87,13 @@ class Workshop:
             Where the run was told to end.
         """
         names = [each.name for each in self.listed]
+        new = not self.finished(stage.name)
         self.store.enter(stage.name, names.index(stage.name))
         work = self._train if isinstance(stage.sends, Training) else self._ask
+        progress = self.watch.begin(stage.name)
+        progress.worked = new
         try:
-            finished = work(stage)
+            finished = work(stage, progress)
         except BaseException as error:
             reason = "interrupted" if isinstance(error, Interrupted) else str(error)
             self.store.leave(stage.name, reason)
@@ -98,16 +101,15 @@ class Workshop:
             raise
         if finished:
             self.store.leave(stage.name, None)
-        self.watch.end(stage.name, "done" if finished else "under way at the provider")
+        self.watch.end(stage.name, DONE if finished else "under way at the provider")
         return finished
 
     def finished(self, name: str) -> bool:
         """Whether a stage has finished, in this run or before."""
         return self.store.rows("select 1 from stages where name = ? and state = 'finished'", (name,)) != []
 
-    def _train(self, stage: Stage) -> bool:
+    def _train(self, stage: Stage, progress: Progress) -> bool:
         study, sends = self.place.study, stage.sends
-        progress = self.watch.begin(stage.name)
         if not isinstance(sends, Training):
             raise TypeError(f"{stage.name} asks and trains nothing")
         file = build(stage, study, self._learned(stage) if stage.label == "learned" else None)
@@ -151,13 +153,13 @@ class Workshop:
             if held is not None:
                 (folder / f"{name}{ending}.jsonl").write_bytes(held.text.encode())
 
-    def _ask(self, stage: Stage) -> bool:
+    def _ask(self, stage: Stage, progress: Progress) -> bool:
         study = self.place.study
         listed = requests(
             stage, study, self._model(stage), self.place.endpoint, encoding=self.budget.encoding(stage.base)
         )
         self.store.plan(stage.name, listed)
-        progress = self.watch.begin(stage.name, len(listed))
+        progress.total = len(listed)
         judge = _Judge(stage, listed, progress, lenient=study.sampling.lenient)
         for key, body in self.store.bodies(stage.name):
             judge.count(key, body)
@@ -168,7 +170,7 @@ class Workshop:
             left = self.store.left(stage.name)
             if not left:
                 return True
-            progress.failed = 0
+            progress.failed, progress.worked = 0, True
             ask(
                 left,
                 store=self.store,

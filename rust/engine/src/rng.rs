@@ -213,11 +213,11 @@ mod tests {
     #[test]
     fn codes_are_those_written_into_keys() {
         let codes = Purpose::ALL.map(Purpose::code);
-        assert_eq!(codes, [1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 255]);
+        assert_eq!(codes, [1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 255]);
         for code in codes {
             assert_eq!(Purpose::from_code(code).map(Purpose::code), Ok(code));
         }
-        assert!(Purpose::from_code(0).is_err() && Purpose::from_code(14).is_err());
+        assert!(Purpose::from_code(0).is_err() && Purpose::from_code(254).is_err());
     }
 
     #[test]
