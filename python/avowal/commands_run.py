@@ -87,7 +87,8 @@ def _confirm(place: Place, client: Client) -> None:
 
 
 def _told(outcome: Outcome, study: Path) -> int:
-    click.echo(f"{len(outcome.finished)} stages done, ${outcome.spent:,.2f} spent in all.")
+    many = len(outcome.finished)
+    click.echo(f"{many} stage{'' if many == 1 else 's'} done, ${outcome.spent:,.2f} spent in all.")
     for name, reason in outcome.stopped.items():
         click.echo(f"stopped: {name}: {reason}")
     if outcome.stopped:

@@ -104,10 +104,12 @@ class Watch:
     ----------
     tell
         Is told of each stage that ends and of all that a person should know, in one line.
+    quiet
+        Whether it is told of no stage that has simply finished.
     """
 
-    def __init__(self, tell: Callable[[str], object]) -> None:
-        self._tell = tell
+    def __init__(self, tell: Callable[[str], object], *, quiet: bool = False) -> None:
+        self._tell, self._quiet = tell, quiet
         self._guard = threading.Lock()
         self.stages: dict[str, Progress] = {}
 
@@ -122,7 +124,7 @@ class Watch:
         """Tell how a stage has ended, unless it had been done before."""
         stage = self.stages[name]
         stage.ended, stage.note = time.monotonic(), note
-        if stage.worked or note != DONE:
+        if note != DONE or (stage.worked and not self._quiet):
             self.tell(stage.line())
 
     def tell(self, line: str) -> None:
@@ -191,7 +193,7 @@ def watching(*, quiet: bool = False) -> Iterator[Watch]:
 
     console = Console(stderr=True, highlight=False, emoji=False)
     if quiet or not console.is_terminal:
-        yield Watch(lambda line: print(line, file=sys.stderr, flush=True))  # noqa: T201
+        yield Watch(lambda line: print(line, file=sys.stderr, flush=True), quiet=quiet)  # noqa: T201
         return
     watch = Watch(lambda line: console.print(line, markup=False))
     with Live(get_renderable=watch.table, console=console, refresh_per_second=1 / EVERY, transient=True):
