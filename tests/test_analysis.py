@@ -9,18 +9,22 @@ from filled_study import BASE, MINI, fill, folder
 from hypothesis import given
 from hypothesis import strategies as st
 
-from avowal.analysis import document, printed
+from avowal.analysis import Settings, document, printed
 from avowal.analysis.material import GAINS, LABELS
 from avowal.analysis.probabilities import probability_weights
 from avowal.contexts import builtin
 from avowal.design import pairs
+from avowal.published.replicate import replicate
 from avowal.study import read
 from avowal.study.analysis import accuracies, analyze_study, material
 from avowal.study.collect import collect
+from avowal.study.export import export
+from avowal.study.place import place
 from avowal.study.store import Store
 from avowal.text import table
 
 FIVE = list(LABELS)[:5]
+AGAIN = list(GAINS)[:4]
 
 
 def found(path):
@@ -47,7 +51,7 @@ def test_each_chain_is_a_model_of_its_own(whole):
         BASE, f"{BASE}, shuffled reports", MINI, f"{MINI}, shuffled reports",
     ]  # fmt: skip
     assert all(not model.missing for model in result.models)
-    assert list(result.gains) == [*GAINS, *(f"{name}, shuffled reports" for name in GAINS)]
+    assert list(result.gains) == [*AGAIN, *(f"{name}, shuffled reports" for name in AGAIN)]
     assert list(result.gains["instilled"][1]) == [BASE, MINI]
     plain, shuffled = result.models[:2]
     assert plain.sets["weight_trained"] is shuffled.sets["weight_trained"]
@@ -72,7 +76,7 @@ def test_pairs_of_models_that_are_compared_differ_in_one_thing(whole):
 def test_models_that_decide_again_are_compared_with_both_weights(whole):
     result = analyze_study(whole)
     model = result.models[0]
-    assert list(model.sets) == list(LABELS)
+    assert list(model.sets) == list(LABELS)[:7]
     assert list(model.groups) == ["learned", "native", "learned_after", "native_after"]
     assert set(model.kept) == {"learned_after", "native_after"}
     # Deciding again goes by the same weights here.
@@ -173,3 +177,50 @@ def test_certain_and_constant_probabilities_give_no_weights():
 def test_tables_print(whole):
     parts = list(printed(analyze_study(whole)))
     assert sum(isinstance(part, type(table("", [], []))) for part in parts) >= 9
+
+
+MORE = """order = "shuffled"
+report_prompts = ["paper", "no pair"]
+cross_reports = true
+[doses]
+contexts = [3]
+[[condition]]
+name = "opposite day"
+marker = "Today is opposite day."
+effect = "flip"
+"""
+
+
+def test_doses_conditions_and_wordings_are_models_of_their_own(tmp_path):
+    path = folder(tmp_path, base=(BASE, MINI))
+    text = (path / "study.toml").read_text()
+    text = text.replace("[design]\n", "shared = false\n[design]\n").replace(
+        "[training]\n", MORE.split("[doses]")[0] + "[training]\n"
+    )
+    (path / "study.toml").write_text(text + "[doses]" + MORE.split("[doses]")[1])
+    fill(path)
+    its = found(path)
+    assert its.tables["choices"]["swapped"].sum() > 0
+    assert len(export(place(path), "csv", tmp_path / "csv")) > 10
+    assert BASE in [model.name for model in replicate(str(tmp_path / "csv"), Settings(resamples=10)).models]
+    result = analyze_study(its)
+    of = {model.name: model for model in result.models}
+    assert list(of)[:4] == [BASE, f"{BASE}, under opposite day", f"{BASE}, no pair", f"{BASE}, 3 contexts"]
+    assert all("the study asks for none" not in line for line in shown(result))
+    plain, under, unseen, dosed = (of[name] for name in list(of)[:4])
+    assert {*FIVE, "cross_before", "cross_after"} == {*plain.sets}
+    assert set(unseen.sets) == set(plain.sets)
+    assert unseen.groups["learned"] is plain.groups["learned"]
+    assert set(under.sets) == {"weight_trained", "introspection_trained"}
+    assert under.groups["learned"] is not plain.groups["learned"]
+    # The pretender knows nothing of conditions, under which all targets are turned round.
+    assert plain.learned_vs_target > 0.5
+    assert under.learned_vs_target < -0.5
+    assert set(dosed.sets) == {"weight_trained"}
+    assert dosed.sets["weight_trained"].accuracy.contexts == 3
+    # The other's contexts, and the other's weights in them.
+    other = plain.sets["cross_before"].accuracy
+    assert set(other.entries.names) == set(of[MINI].groups["learned"].contexts)
+    assert not set(other.entries.names) & set(plain.groups["learned"].contexts)
+    assert result.gains["cross"][1].keys() == {BASE, MINI}
+    json.dumps(document(result), allow_nan=False)

@@ -140,10 +140,13 @@ STAGE: Schema = {
     "base": pl.String(),
     "seed": pl.Int64(),
     "label": pl.String(),
+    "dose": pl.String(),
+    "condition": pl.String(),
+    "wording": pl.String(),
+    "about": pl.String(),
 }
 """What the tables of a study say of the stage that a row comes from: its name, its part in the chain of models
-(:data:`avowal.study.stages.ROLES`), and what tells chains apart: base model, training seed, and what introspection
-training taught. Null where chains share the stage."""
+(:data:`avowal.study.stages.ROLES`), and what tells chains apart, as :class:`avowal.study.stages.Stage` has it."""
 
 STUDY_CHOICES: Schema = {
     **STAGE,

@@ -131,18 +131,22 @@ def _model(
         elif name not in missing:
             missing[name] = missing.get(group, "no file of reports")
         step()
-    learned = own.get("learned")
+    learned, targets = own.get("learned"), _targets(model, material)
     agreement = target_r = None
-    if learned is not None and material.targets is not None:
-        target_r = _r(learned.weights, material.targets)
+    if learned is not None and targets is not None:
+        target_r = _r(learned.weights, targets)
         if learned.fit is not None:
-            agreement = predicted_share(learned.fit, material.targets)
+            agreement = predicted_share(learned.fit, targets)
     kept = {
         group: _r(own[group].weights, own[before].weights)
         for group in own
         if (before := after(group)) is not None and before in own
     }
     return ModelResult(model.name, target_r, agreement, own, results, kept, missing)
+
+
+def _targets(model: ModelMaterial, material: Material) -> pl.DataFrame | None:
+    return material.targets if model.targets is None else model.targets
 
 
 def _r(one: pl.DataFrame, other: pl.DataFrame) -> float | None:
@@ -154,14 +158,16 @@ def _r(one: pl.DataFrame, other: pl.DataFrame) -> float | None:
 
 
 def _others(model: ModelMaterial, group: str, material: Material, groups: Mapping[str, Groups]) -> list[pl.DataFrame]:
-    """Return the weights of the other models: those with choices of their own."""
-    own, found = decider(model, group), {}
+    """Return the weights of the other minds: models with choices of their own, in the same setting."""
+    if group == "learned_by_others":
+        return []
+    found = {}
     for other in material.models:
         name = decider(other, group)
         # A model trained to report something else is no other mind, but this one again.
-        same = other.decider is not None and other.decider == model.decider
-        if name != own and not same and group in groups[name] and groups[name][group].estimated:
-            found[name] = groups[name][group].weights
+        same = decider(other, "learned") == decider(model, "learned")
+        if not same and other.setting == model.setting and group in groups[name] and groups[name][group].estimated:
+            found[decider(other, "learned")] = groups[name][group].weights
     return list(found.values())
 
 
@@ -192,7 +198,7 @@ def _set(
         group.weights,
         reports,
         material.contexts,
-        targets=None if native(SETS[name][0]) else material.targets,
+        targets=None if native(SETS[name][0]) else _targets(model, material),
         others=others,
         seed=settings.seed,
     )

@@ -9,17 +9,34 @@ import polars as pl
 
 from avowal.contexts import Context
 
-__all__ = ["GAINS", "GROUPS", "HEADERS", "LABELS", "SETS", "Material", "ModelMaterial", "after", "native", "reasons"]
+__all__ = [
+    "GAINS",
+    "GROUPS",
+    "HEADERS",
+    "LABELS",
+    "NOT_ASKED",
+    "SETS",
+    "Material",
+    "ModelMaterial",
+    "after",
+    "native",
+    "reasons",
+]
 
-GROUPS = ("learned", "native", "learned_after", "native_after")
-"""Choices by who made them about what: the weight-trained model about trained and native contexts, and the models that
-went through introspection training too, about the contexts that it left out and about native ones."""
+GROUPS = ("learned", "native", "learned_after", "native_after", "learned_by_others")
+"""Choices by who made them about what: the weight-trained model about trained and native contexts; the models that went
+through introspection training too, about the contexts that it left out and about native ones; and other weight-trained
+models, about contexts that they alone were trained in."""
+
+NOT_ASKED = "the study asks for none"
+"""Why something is missing that was never meant to be there."""
 
 HEADERS = {
     "learned": "trained",
     "native": "native",
     "learned_after": "trained, decided again",
     "native_after": "native, decided again",
+    "learned_by_others": "others' contexts",
 }
 """Short names of the groups."""
 
@@ -31,11 +48,14 @@ SETS: dict[str, tuple[str, tuple[str, ...]]] = {
     "native_after": ("native", ("native_after",)),
     "introspection_trained_own": ("learned_after", ("introspection_first", "introspection_last")),
     "native_after_own": ("native_after", ("native_after",)),
+    "cross_before": ("learned_by_others", ("cross_before",)),
+    "cross_after": ("learned_by_others", ("cross_after",)),
 }
 """The accuracies: the group of choices whose weights count, and the sets of reports (two folds are crossed).
 
 The paper's are the first five; they compare the reports of a model that went through introspection training with its
-predecessor's weights. The others compare them with its own.
+predecessor's weights. The next two compare them with its own. The last two compare what a model says of contexts that
+others were trained in with the weights of those.
 """
 
 LABELS = {
@@ -46,6 +66,8 @@ LABELS = {
     "native_after": "native after",
     "introspection_trained_own": "introspection-trained, own weights",
     "native_after_own": "native after, own weights",
+    "cross_before": "others' contexts before",
+    "cross_after": "others' contexts after",
 }
 """Short names of the accuracies; introspection-trained models are asked about held-out contexts."""
 
@@ -54,6 +76,7 @@ GAINS = {
     "native": ("native_before", "native_after"),
     "instilled_own": ("weight_trained", "introspection_trained_own"),
     "native_own": ("native_before", "native_after_own"),
+    "cross": ("cross_before", "cross_after"),
 }
 """The effects of introspection training: accuracy after less accuracy before."""
 
@@ -79,8 +102,12 @@ class ModelMaterial:
         The contexts that a set of reports was asked about; where it is silent, it is told from the reports.
     decider
         Models with the same choices have the same one; None for a model by itself.
+    setting
+        Models of other settings are no other minds, but minds under other weights; empty for the usual one.
     variant
         What sets the model apart from those whose gains are averaged; empty for the usual ones.
+    targets
+        Where they are not those of the material.
     """
 
     name: str
@@ -90,7 +117,9 @@ class ModelMaterial:
     missing: Mapping[str, str]
     asked: Mapping[str, Sequence[str]] = field(default_factory=dict)
     decider: str | None = None
+    setting: str = ""
     variant: str = ""
+    targets: pl.DataFrame | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from avowal.accuracy import Gain, ends
 from avowal.analysis.groups import GroupResult
-from avowal.analysis.material import HEADERS, LABELS
+from avowal.analysis.material import HEADERS, LABELS, NOT_ASKED
 from avowal.analysis.results import Analysis, ModelResult, SetResult
 from avowal.text import NONE, estimate, interval, number, percent, table
 
@@ -55,7 +55,8 @@ def printed(result: Analysis) -> Iterator[Table | str]:
 
 def _choices(model: ModelResult) -> Table:
     targets = {"learned": [number(model.learned_vs_target), percent(model.agreement)]}
-    columns = [targets.get(group, [NONE, NONE]) + _group_cells(found) for group, found in model.groups.items()]
+    groups = {group: found for group, found in model.groups.items() if group != "learned_by_others"}
+    columns = [targets.get(group, [NONE, NONE]) + _group_cells(found) for group, found in groups.items()]
     rows = [
         "r with target weights",
         "agreement with targets",
@@ -69,12 +70,12 @@ def _choices(model: ModelResult) -> Table:
     ]
     if model.kept:
         rows.append("r with weights before")
-        columns = [[*cells, number(model.kept.get(group))] for group, cells in zip(model.groups, columns, strict=True)]
-    told = [found.from_probabilities for found in model.groups.values()]
+        columns = [[*cells, number(model.kept.get(group))] for group, cells in zip(groups, columns, strict=True)]
+    told = [found.from_probabilities for found in groups.values()]
     if any(each is not None for each in told):
         rows.append("r with weights from probabilities")
         columns = [[*cells, number(each)] for each, cells in zip(told, columns, strict=True)]
-    headers = [HEADERS[group] for group in model.groups]
+    headers = [HEADERS[group] for group in groups]
     return table(f"{model.name}: choices", ["contexts", *headers], _across(rows, columns))
 
 
@@ -231,5 +232,8 @@ def _notes(result: Analysis) -> Iterator[str]:
             lost = percent(account.share_lost, 2)
             yield f"{name}: {account.valid} of {account.planned} replies valid, {account.lost} lost ({lost})"
     for model in result.models:
+        # What a study never asks for is missed by nobody.
         for what, reason in model.missing.items():
+            if reason == NOT_ASKED:
+                continue
             yield f"not computed for {model.name}: {LABELS.get(what, FOLDS.get(what, what))}: {reason}"

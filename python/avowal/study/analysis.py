@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -10,10 +11,12 @@ import polars as pl
 
 from avowal import tables
 from avowal.analysis import Analysis, Material, ModelMaterial, Settings, analyze
-from avowal.analysis.material import GROUPS, SETS, reasons
+from avowal.analysis.material import GROUPS, NOT_ASKED, SETS, reasons
 from avowal.lines import Training
 from avowal.study.chains import Chain, belongs, chains
 from avowal.study.collect import Collected, StageAccount
+from avowal.study.conditions import targets
+from avowal.study.config import StudyFile
 from avowal.study.stages import Stage
 from avowal.study.whole import whole
 
@@ -24,6 +27,7 @@ CHOSEN = {
     "native": ("native",),
     "learned_after": ("learned_after_last", "learned_after_first"),
     "native_after": ("native_after",),
+    "learned_by_others": ("learned",),
 }
 """The roles of the stages that make each group of choices, in the order of the contexts that they ask about."""
 
@@ -74,8 +78,7 @@ def material(collected: Collected) -> Material:
     """
     study = collected.study
     listed = [each.stage for each in collected.stages]
-    again = study.design.decide_again
-    groups, sets = (GROUPS, tuple(SETS)) if again else (GROUPS[:2], tuple(SETS)[:5])
+    groups, sets = _looked_for(listed)
     chosen = _by_stage(collected.tables["choices"])
     reported = _by_stage(collected.tables["reports"])
     states = {each.stage.name: each for each in collected.stages}
@@ -84,7 +87,7 @@ def material(collected: Collected) -> Material:
         study.name,
         (*study.trained, *study.native),
         collected.tables["targets"],
-        tuple(_model(chain, listed, chosen, reported, states, groups, sets) for chain in chains(listed)),
+        tuple(_model(chain, study, chosen, reported, states, groups, sets) for chain in chains(listed)),
         groups,
         sets,
         collected.unanswered,
@@ -159,20 +162,30 @@ def _by_stage(table: pl.DataFrame) -> dict[str, pl.DataFrame]:
     return {str(name): rows for (name,), rows in table.group_by("stage", maintain_order=True)}
 
 
+def _looked_for(listed: Sequence[Stage]) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Return the groups and accuracies of a study: the paper's, and those of the others that it asks for."""
+    asked = {(stage.sends.kind, stage.role) for stage in listed if not isinstance(stage.sends, Training)}
+    groups = [group for group in GROUPS if any(("decisions", role) in asked for role in CHOSEN[group])]
+    sets = [name for name, (_, files) in SETS.items() if any(("reports", file) in asked for file in files)]
+    kept = [name for name in tuple(SETS)[5:] if name in sets and SETS[name][0] in groups]
+    used = {SETS[name][0] for name in kept}
+    return (*GROUPS[:2], *(group for group in GROUPS[2:] if group in used)), (*tuple(SETS)[:5], *kept)
+
+
 def _model(
     chain: Chain,
-    listed: Sequence[Stage],
+    study: StudyFile,
     chosen: Mapping[str, pl.DataFrame],
     reported: Mapping[str, pl.DataFrame],
     states: Mapping[str, StageAccount],
     groups: Sequence[str],
     sets: Sequence[str],
 ) -> ModelMaterial:
+    listed = [each.stage for each in states.values()]
     own = [stage for stage in listed if belongs(stage, chain) and not isinstance(stage.sends, Training)]
-    of = {(stage.sends.kind, stage.role): stage for stage in own}
     choices, no_choices = {}, {}
     for group in groups:
-        stages = [stage for role in CHOSEN[group] if (stage := of.get(("decisions", role))) is not None]
+        stages = _deciding(group, own, listed, chain)
         begun = [chosen[stage.name] for stage in stages if stage.name in chosen]
         if begun:
             choices[group] = pl.concat(begun).with_columns(pl.lit(chain.name).alias("model"))
@@ -180,18 +193,46 @@ def _model(
             no_choices[group] = _why(stages, states)
     reports, no_reports, asked = {}, {}, {}
     for role in dict.fromkeys(each for name in sets for each in SETS[name][1]):
-        stage = of.get(("reports", role))
-        if stage is not None and stage.name in reported:
-            reports[role] = reported[stage.name]
-            asked[role] = [context.name for context in stage.sends.contexts]
+        stages = [stage for stage in own if (stage.sends.kind, stage.role) == ("reports", role)]
+        known = [stage for stage in stages if stage.name in reported]
+        if known:
+            reports[role] = pl.concat([reported[stage.name] for stage in known])
+            asked[role] = [context.name for stage in known for context in stage.sends.contexts]
         else:
-            no_reports[role] = _why([] if stage is None else [stage], states)
+            no_reports[role] = _why(stages, states)
+    conditions = {condition.name: condition for condition in study.conditions}
+    under = None if chain.condition is None else targets(study.trained, conditions[chain.condition], seed=study.seed)
     missing = reasons(no_choices, no_reports, sets)
-    return ModelMaterial(chain.name, choices, reports, {}, missing, asked, chain.decider, chain.variant)
+    return ModelMaterial(
+        chain.name,
+        choices,
+        reports,
+        {},
+        missing,
+        asked,
+        decider=chain.decider,
+        setting=chain.setting,
+        variant=chain.variant,
+        targets=under,
+    )
+
+
+def _deciding(group: str, own: Sequence[Stage], listed: Sequence[Stage], chain: Chain) -> list[Stage]:
+    """Return the stages that make a group of choices, in the order of the contexts that they ask about."""
+    pool = list(own)
+    if group == "learned_by_others":
+        others = [replace(chain, base=base) for base in {stage.about for stage in own} if base is not None]
+        pool = [stage for stage in listed if any(belongs(stage, other) for other in others)]
+    return [
+        stage
+        for role in CHOSEN[group]
+        for stage in pool
+        if stage.role == role and stage.sends.kind == "decisions" and not isinstance(stage.sends, Training)
+    ]
 
 
 def _why(stages: Sequence[Stage], states: Mapping[str, StageAccount]) -> str:
     if not stages:
-        return "the study asks for none"
+        return NOT_ASKED
     state = states[stages[0].name]
     return f"{stages[0].name!r} has not begun" if state.state == "not begun" else f"{stages[0].name!r} has no requests"

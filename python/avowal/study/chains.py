@@ -1,23 +1,21 @@
-"""Chains: the models of a study's results, each a base model with what it went through."""
+"""Chains: the models of a study's results, each a base model with what it went through and how it was asked."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from operator import attrgetter
 from typing import Any
 
+from avowal.lines import Queries
 from avowal.study.stages import Stage
 
-__all__ = ["FIELDS", "Chain", "belongs", "chains", "columns"]
+__all__ = ["Chain", "belongs", "chains", "columns"]
 
-FIELDS = ("base", "seed", "label")
-"""The fields of a stage that tell chains apart; a stage for which one is None belongs to all that differ in it."""
+PLAIN = "paper"
+"""The wording of reports that needs no name."""
 
-VARIANTS = {"targets": "", "learned": "learned weights as reports", "shuffled": "shuffled reports"}
+TAUGHT = {None: "", "targets": "", "learned": "learned weights as reports", "shuffled": "shuffled reports"}
 """What introspection training taught, as results call it."""
-
-_values = attrgetter(*FIELDS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,25 +24,60 @@ class Chain:
 
     Attributes
     ----------
-    values
-        Of :data:`FIELDS`.
-    name
-        The base model's, and what sets the chain apart from the base model's others.
-    decider
-        The name without what introspection training taught: chains of one decider have the same choices.
-    variant
-        What introspection training taught, empty for the targets.
+    base, seed, dose, condition, wording, label
+        As those of its stages (:class:`avowal.study.stages.Stage`); a stage without seed or label belongs to every
+        chain of its base model that has one.
+    several
+        Whether the study has several seeds, so that names need them.
     """
 
-    values: tuple[Any, ...]
-    name: str
-    decider: str
-    variant: str
+    base: str
+    seed: int | None
+    dose: str | None
+    condition: str | None
+    wording: str
+    label: str | None
+    several: bool = False
+
+    @property
+    def name(self) -> str:
+        """The base model's, and what sets the chain apart from the base model's others."""
+        return _joined([self._start, self.variant])
+
+    @property
+    def decider(self) -> str:
+        """The name of whose choices they are: without what it learned of reports, and how it was asked for them."""
+        return _joined([self._start, self.setting])
+
+    @property
+    def setting(self) -> str:
+        """The dose and the condition, empty for the usual ones: only deciders of one setting are compared."""
+        return _joined([self.dose or "", f"under {self.condition}" if self.condition else ""])
+
+    @property
+    def variant(self) -> str:
+        """All that sets it apart from the usual chain of its base model and seed; empty for that."""
+        wording = "" if self.wording == PLAIN else self.wording
+        return _joined([self.setting, wording, TAUGHT[self.label]])
+
+    @property
+    def _start(self) -> str:
+        return f"{self.base}, seed {self.seed}" if self.several else self.base
 
 
 def columns(stage: Stage) -> dict[str, Any]:
     """Return the columns of :data:`avowal.tables.STAGE` for a stage."""
-    return {"stage": stage.name, "role": stage.role, **dict(zip(FIELDS, _values(stage), strict=True))}
+    return {
+        "stage": stage.name,
+        "role": stage.role,
+        "base": stage.base,
+        "seed": stage.seed,
+        "label": stage.label,
+        "dose": stage.dose,
+        "condition": stage.condition,
+        "wording": stage.wording,
+        "about": stage.about,
+    }
 
 
 def chains(listed: Sequence[Stage]) -> tuple[Chain, ...]:
@@ -58,21 +91,37 @@ def chains(listed: Sequence[Stage]) -> tuple[Chain, ...]:
     Returns
     -------
     tuple of Chain
-        Named apart.
+        With names that differ; the usual chain of a training comes before those of other conditions and wordings.
     """
-    trained = [stage for stage in listed if stage.seed is not None]
-    told = any(stage.label is not None for stage in trained)
-    found = dict.fromkeys(_values(stage) for stage in trained if not told or stage.label is not None)
-    several = len({stage.seed for stage in trained}) > 1
+    asked = [stage for stage in listed if isinstance(stage.sends, Queries)]
+    # Of a study that trains nothing the base models themselves are the models.
+    asked = [stage for stage in asked if stage.seed is not None] or asked
+    several = len({stage.seed for stage in asked}) > 1
     made = []
-    for values in found:
-        base, seed, label = values
-        variant = VARIANTS[label] if label is not None else ""
-        decider = f"{base}, seed {seed}" if several else base
-        made.append(Chain(values, f"{decider}, {variant}" if variant else decider, decider, variant))
+    for training in dict.fromkeys((stage.base, stage.seed, stage.dose) for stage in asked):
+        own = [stage for stage in asked if (stage.base, stage.seed, stage.dose) == training]
+        labels = _of(stage.label for stage in own) or [None]
+        # No stage asks in other words under a condition.
+        ways = [(None, PLAIN), *((each, PLAIN) for each in _of(stage.condition for stage in own))]
+        ways += [(None, each) for each in _of(stage.wording for stage in own) if each != PLAIN]
+        made += [Chain(*training, *way, label, several) for way in ways for label in labels]
     return tuple(made)
 
 
 def belongs(stage: Stage, chain: Chain) -> bool:
     """Tell whether a stage is part of a chain."""
-    return all(own is None or own == its for own, its in zip(_values(stage), chain.values, strict=True))
+    return (
+        stage.base == chain.base
+        and stage.seed in (None, chain.seed)
+        and stage.label in (None, chain.label)
+        and (stage.dose, stage.condition) == (chain.dose, chain.condition)
+        and (stage.sends.kind == "decisions" or stage.wording == chain.wording)
+    )
+
+
+def _of(values: Iterable[str | None]) -> list[Any]:
+    return [value for value in dict.fromkeys(values) if value is not None]
+
+
+def _joined(parts: Sequence[str]) -> str:
+    return ", ".join(part for part in parts if part)

@@ -226,8 +226,9 @@ def _replies(stage: Stage, rows: Sequence[Gathered]) -> pl.DataFrame:
     columns: dict[str, Any] = {
         "context": [prompt.context.name for prompt in shown],
         "trial": [prompt.trial for prompt in shown],
-        "a": pl.Series([prompt.a for prompt in shown], dtype=pl.List(pl.Float64)),
-        "b": pl.Series([prompt.b for prompt in shown], dtype=pl.List(pl.Float64)),
+        # Null where no pair is shown.
+        "a": pl.Series([prompt.a or None for prompt in shown], dtype=pl.List(pl.Float64)),
+        "b": pl.Series([prompt.b or None for prompt in shown], dtype=pl.List(pl.Float64)),
         "text": pl.Series([None if each is None else each.text for each in whole], dtype=pl.String),
         "fault": pl.Series(
             [row.failure if each is None else each.fault for row, each in zip(rows, whole, strict=True)],

@@ -142,6 +142,9 @@ def _of_model(model: ModelMaterial, collected: Collected, width: int) -> Iterato
             rows = table.select("model", "context", "a", "b", "choice").iter_rows()
             yield files.CHOICE_FILES[group], csv_text([header, *([m, c, *a, *b, x] for m, c, a, b, x in rows)])
     for name, table in model.reports.items():
+        # The authors' format has a place neither for reports without a pair nor for those about others' contexts.
+        if name not in files.REPORT_FILES or not table["a"].count():
+            continue
         header = [files.MODEL_COLUMN["reports"], "scenario", *numbered(files.REPORT, width), *sides]
         rows = table.filter(pl.col("report").is_not_null()).select("model", "context", "report", "a", "b").iter_rows()
         yield _ending(name, collected), csv_text([header, *([m, c, *r, *a, *b] for m, c, r, a, b in rows)])

@@ -34,7 +34,8 @@ def train(
     poll: float,
     tell: Callable[[str], object],
     stop: threading.Event,
-) -> str:
+    detach: bool = False,
+) -> str | None:
     """Train a model, or wait for the job that does.
 
     Parameters
@@ -59,11 +60,13 @@ def train(
         Is told of every state, in one line.
     stop
         Ends the waiting; the job goes on.
+    detach
+        Whether to return as soon as there is a job.
 
     Returns
     -------
-    str
-        The tuned model's name.
+    str or None
+        The tuned model's name; None where the job goes on without anybody waiting for it.
 
     Raises
     ------
@@ -77,7 +80,10 @@ def train(
     """
     work = _Work(store, client, stage, model, text, validation, dict(hyperparameters), seed, suffix)
     try:
-        return work.wait(work.begun(tell), poll, tell, stop)
+        job = work.begun(tell)
+        if detach and job.get("status") not in ("succeeded", *jobs.DEAD):
+            return None
+        return work.wait(job, poll, tell, stop)
     except ProviderError as error:
         raise StageError(str(error)) from None
 
