@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import json
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from threading import Condition
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from study_parts import client as client_of
+from study_parts import requests
 
 from avowal import InputError
-from avowal.provider import Throttle
+from avowal.provider import Client, Reply, Throttle, completion
+from avowal.simulated import running
 
 
 class Clock:
@@ -203,3 +208,29 @@ def test_many_threads_never_exceed_the_concurrency() -> None:
 def test_limits_without_sense_are_refused(limits: tuple[int | None, ...]) -> None:
     with pytest.raises(InputError, match="1 or more"):
         Throttle(*limits)
+
+
+def test_many_senders_get_through_a_provider_full_of_faults() -> None:
+    faults = ["429=0.2", "500=0.05", "reset=0.02", "truncate=0.02", "wrong-type=0.02"]
+    sender, bodies = Throttle(8), [json.loads(each.body) for each in requests(200)]
+
+    def send(client: Client, body: dict[str, object]) -> Reply:
+        assert sender.acquire(300)
+        try:
+            return client.complete(body)
+        finally:
+            sender.release()
+
+    with (
+        running(faults=faults, seed=2) as url,
+        client_of(url, sleep=sender.rest, failed=sender.failed) as client,
+        ThreadPoolExecutor(8) as pool,
+    ):
+        found = list(pool.map(lambda body: send(client, body), bodies))
+    assert {completion(each.body).text for each in found} <= {"A", "B"}
+    kinds = {kind for each in found for kind in each.retries}
+    assert kinds == {"HTTP 429", "HTTP 500", "no connection", "unreadable"}
+    # Nothing is held at the end, whatever happened on the way.
+    assert sender.now < 8
+    for _ in range(sender.now):
+        assert sender.try_acquire(1)

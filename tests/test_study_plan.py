@@ -15,9 +15,10 @@ from avowal.errors import InputError
 from avowal.lines import line_tokens
 from avowal.prompts import decision_messages
 from avowal.sends import ORDERS, Queries, Training, prompts
+from avowal.simulated import running
 from avowal.study import init, plan, read, stages
 from avowal.study.config import parse
-from avowal.study.shutdowns import refuse_closed, shutdown
+from avowal.study.shutdowns import Offers, offers, refuse_closed, shutdown
 from avowal.study.stages import ROLES
 from avowal.study.training_files import build
 from avowal.tokens import message_tokens_many
@@ -339,6 +340,21 @@ def test_the_commands(tmp_path):
 def test_reading_a_template_and_planning_it_agree(tmp_path):
     init(tmp_path, "small")
     assert [each.stage for each in plan(tmp_path, replicates=0).stages] == list(stages(read(tmp_path)))
+
+
+def test_shutdowns_come_from_the_endpoint_or_the_list(tmp_path, monkeypatch):
+    monkeypatch.delenv("A_KEY", raising=False)
+    with running(shutdown={"gpt-4o-2024-08-06": "2031-05-06"}) as url:
+        told = offers(url, "A_KEY", tmp_path)
+    assert shutdown("gpt-4o-2024-08-06", told).day == datetime.date(2031, 5, 6)
+    assert shutdown("ft:gpt-4o-2024-08-06:lab::x", told).source == f"as {url}/ says"
+    assert shutdown("gpt-4o-mini-2024-07-18", told) == shutdown("gpt-4o-mini-2024-07-18")
+    # Without a key nobody is asked; where nobody answers, the plan says so and goes on.
+    assert offers("https://example.org/v1", "A_KEY", tmp_path) == Offers()
+    silent = offers(url, "A_KEY", tmp_path)
+    assert "no connection" in silent.problem
+    found = plan(study(SMALL), replicates=0, offers=silent)
+    assert any("built-in list alone" in each for each in found.warnings(datetime.date(2026, 1, 1)))
 
 
 @given(

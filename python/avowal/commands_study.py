@@ -40,10 +40,19 @@ def plan(study: Path, *, prices: Path | None, as_json: bool) -> None:
 
     from avowal import prices as price_tables
     from avowal.study import plan as make
+    from avowal.study.config import read
     from avowal.study.printed import printed
+    from avowal.study.shutdowns import offers
     from avowal.text import show
 
-    found = make(study, prices=None if prices is None else price_tables.load(prices))
+    asked = read(study)
+    # The simulated provider runs only while a study does, and its models stay.
+    said = (
+        None
+        if asked.provider.base_url == "simulated"
+        else offers(asked.provider.base_url, asked.provider.key_env, study)
+    )
+    found = make(asked, prices=None if prices is None else price_tables.load(prices), offers=said)
     today = datetime.now(UTC).date()
     if as_json:
         click.echo(json.dumps(found.to_dict() | {"warnings": found.warnings(today)}, indent=2, allow_nan=False))

@@ -84,7 +84,8 @@ def ask_in_batches(
     hold
         Is given the requests of a batch before it is written down; what it raises ends the stage.
     told
-        Is given the replies of a batch once they are on the disk.
+        Is given the replies of a batch once they are on the disk; of one that failed as a whole, a failure for each
+        request, which is not on the disk, since nothing was asked.
 
     Returns
     -------
@@ -249,7 +250,7 @@ class _Work:
             db.execute("update requests set state = 'planned', batch = null where batch = ?", (identity,))
             db.execute("update batches set read = 1 where id = ?", (identity,))
             _see(db, identity, batch)
-        self._told(found)
+        self._told([Answer(key, "", "batch failed", batch=identity) for key in keys] if failed else found)
         self._stop_at(identity, batch, found)
 
     def _texts(self, batch: dict[str, Any]) -> Iterable[str]:

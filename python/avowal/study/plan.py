@@ -15,7 +15,7 @@ from avowal.cost import Item, quote
 from avowal.errors import InputError
 from avowal.prices import RATES, Entry, Mode, Prices
 from avowal.study.config import StudyFile, read
-from avowal.study.shutdowns import Shutdown, shutdown
+from avowal.study.shutdowns import Offers, Shutdown, shutdown
 from avowal.study.stages import Stage, stages
 from avowal.study.training_checks import LEAST
 from avowal.sweep.money import Pricing
@@ -58,15 +58,18 @@ class Plan:
     stages
         In an order in which they can be carried out.
     shutdowns
-        Of the base models that the built-in list has.
+        Of the base models, where their endpoint or the built-in list tells.
     power
         By base model, what a study of this size would show, by simulation; and whose behaviour was simulated.
+    unasked
+        Why the endpoint didn't tell; empty where it did, or wasn't asked.
     """
 
     study: StudyFile
     stages: tuple[Planned, ...]
     shutdowns: tuple[Shutdown, ...]
     power: dict[str, tuple[str, Power]]
+    unasked: str = ""
 
     @property
     def price(self) -> Decimal:
@@ -87,6 +90,8 @@ class Plan:
             One sentence or two each.
         """
         told = [_shutting(each, today) for each in self.shutdowns]
+        if self.unasked:
+            told.append(f"Shutdowns are looked up in the built-in list alone, since there is no answer: {self.unasked}")
         for base, (profile, found) in self.power.items():
             told += [
                 f"{base}: power {row['power']:.2f} for {row['test']}, simulated as {profile}. "
@@ -151,7 +156,13 @@ class Plan:
         }
 
 
-def plan(study: StudyFile | str | Path, *, prices: Prices | None = None, replicates: int = REPLICATES) -> Plan:
+def plan(
+    study: StudyFile | str | Path,
+    *,
+    prices: Prices | None = None,
+    replicates: int = REPLICATES,
+    offers: Offers | None = None,
+) -> Plan:
     """Plan a study: list its stages, price them, and simulate what it would show.
 
     Parameters
@@ -162,6 +173,8 @@ def plan(study: StudyFile | str | Path, *, prices: Prices | None = None, replica
         The built-in prices if None. The simulated provider costs nothing.
     replicates
         Studies simulated for the power of the design; 0 for none.
+    offers
+        What the endpoint says of its models, as :func:`avowal.study.shutdowns.offers` asks it; nothing is sent here.
 
     Returns
     -------
@@ -182,8 +195,9 @@ def plan(study: StudyFile | str | Path, *, prices: Prices | None = None, replica
         mode: Mode = "batch" if asked.provider.mode == "batch" else "sync"
         items = quote([each.sends for each in own], [base], seed=asked.seed, prices=table, mode=mode).items
         planned += [Planned(stage, item) for stage, item in zip(own, items, strict=True)]
-    shutting = () if free else tuple(filter(None, map(shutdown, asked.models.base)))
-    return Plan(asked, tuple(planned), shutting, _power(asked, replicates) if replicates else {})
+    shutting = () if free else tuple(filter(None, (shutdown(base, offers) for base in asked.models.base)))
+    found = _power(asked, replicates) if replicates else {}
+    return Plan(asked, tuple(planned), shutting, found, "" if offers is None else offers.problem)
 
 
 def pricing(study: StudyFile, *, free: bool, prices: Prices | None = None) -> Prices:

@@ -8,10 +8,15 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
+from pathlib import Path
 
-from avowal.errors import InputError
+from avowal.errors import AvowalError, InputError
+from avowal.provider import Client, Endpoint, Model, Policy
 
-__all__ = ["Shutdown", "refuse_closed", "shutdown"]
+__all__ = ["Offers", "Shutdown", "offers", "refuse_closed", "shutdown"]
+
+PATIENCE = 10.0
+"""Seconds that an endpoint has to list its models: a plan does without."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,18 +38,69 @@ class Shutdown:
     source: str
 
 
-def shutdown(model: str) -> Shutdown | None:
-    """Look a model's shutdown up in the list that comes with avowal.
+@dataclass(frozen=True, slots=True)
+class Offers:
+    """What an endpoint says of its models.
+
+    Attributes
+    ----------
+    models
+        Those that it lists; none where it wasn't asked or didn't answer.
+    url
+        Where.
+    problem
+        Why it didn't answer; empty where it did, or wasn't asked for want of a key.
+    """
+
+    models: tuple[Model, ...] = ()
+    url: str = ""
+    problem: str = ""
+
+
+def offers(base_url: str | None, key_env: str, folder: Path) -> Offers:
+    """Ask an endpoint for its models, once and not for long.
+
+    Parameters
+    ----------
+    base_url
+        Where; the SDK's default if None.
+    key_env
+        Names the variable with the key. Without one an endpoint elsewhere isn't asked.
+    folder
+        Whose file ``.env`` may have the key.
+
+    Returns
+    -------
+    Offers
+        Also where nobody answers.
+    """
+    endpoint = Endpoint(base_url, key_env)
+    try:
+        client = Client(endpoint, folder=folder, timeout=PATIENCE, policy=Policy(attempts=1, deadline=PATIENCE))
+    except InputError:
+        return Offers()
+    try:
+        return Offers(client.offers(), client.url)
+    except AvowalError as error:
+        return Offers(problem=str(error))
+    finally:
+        client.close()
+
+
+def shutdown(model: str, told: Offers | None = None) -> Shutdown | None:
+    """Look a model's shutdown up: where its endpoint tells it, else in the list that comes with avowal.
 
     Parameters
     ----------
     model
         A base model or one tuned from it, ``ft:BASE:...``.
+    told
+        What the endpoint says, if it was asked.
 
     Returns
     -------
     Shutdown or None
-        None where the list doesn't have it, which doesn't say that it will stay.
+        None where neither has it, which doesn't say that it will stay.
 
     Examples
     --------
@@ -52,6 +108,9 @@ def shutdown(model: str) -> Shutdown | None:
     datetime.date(2027, 1, 14)
     """
     base = model.removeprefix("ft:").split(":", 1)[0]
+    for each in told.models if told else ():
+        if each.name in (model, base) and each.shutdown is not None:
+            return Shutdown(model, each.shutdown, f"as {told.url if told else ''} says")
     held = _listed()
     known = [name for name in held["models"] if base == name or base.startswith(f"{name}-")]
     if not known:
