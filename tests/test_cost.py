@@ -14,7 +14,7 @@ from avowal.cost import paper, quote
 from avowal.errors import InputError
 from avowal.lines import Queries, Training, line_tokens, prompt_tokens, reply_tokens
 from avowal.prices import builtin, parse
-from avowal.prompts import decision_messages, report_messages
+from avowal.prompts import WORDINGS, decision_messages, report_messages
 from avowal.tokens import count, message_tokens
 
 ENCODINGS = ["o200k_base", "cl100k_base"]
@@ -97,9 +97,14 @@ def test_prompts_add_up_whatever_names_units_and_values_are(data, kind, encoding
     units = [data.draw(st.text(max_size=8)) for _ in names]
     attributes = tuple(Attribute(name, unit, 0, 1) for name, unit in zip(names, units, strict=True))
     context = Context("c", data.draw(text), attributes, data.draw(st.none() | text))
+    marker = data.draw(st.none() | text)
+    wording = data.draw(st.sampled_from(WORDINGS)) if kind == "reports" else "paper"
     pairs = np.array([[data.draw(number) for _ in range(2 * len(names))] for _ in range(2)]).reshape(1, 2, 2, -1)
-    expected = [message_tokens(ASK[kind](context, a, b), encoding) for a, b in pairs[0]]
-    assert prompt_tokens([context], pairs, kind=kind, encoding=encoding).tolist() == [expected]
+    words = {"wording": wording} if kind == "reports" else {}
+    shown = [((), ()) if wording == "no pair" else (a, b) for a, b in pairs[0]]
+    expected = [message_tokens(ASK[kind](context, a, b, marker=marker, **words), encoding) for a, b in shown]
+    found = prompt_tokens([context], pairs, kind=kind, encoding=encoding, wording=wording, marker=marker)
+    assert found.tolist() == [expected]
 
 
 @pytest.mark.parametrize("encoding", ENCODINGS)
@@ -160,6 +165,12 @@ def test_bad_designs_are_refused():
         Queries("q", "decisions", (), 1)
     with pytest.raises(InputError, match="stage 't', epochs: expected 1 or more"):
         Training("t", "decisions", known, 1, epochs=0)
+    with pytest.raises(InputError, match="stage 't', markers: expected markers that differ"):
+        Training("t", "decisions", known, 1, markers=(None, None))
+    with pytest.raises(InputError, match="order: expected drawn or counterbalanced or shuffled, found 'up'"):
+        Queries("q", "decisions", known, 1, order="up")
+    with pytest.raises(InputError, match="wording: expected paper or no pair or paraphrased, found 'rude'"):
+        Queries("q", "reports", known, 1, wording="rude")
     with pytest.raises(InputError, match="names used once"):
         paper(known, known[:1])
     with pytest.raises(InputError, match="trained: expected at least 2"):

@@ -3,6 +3,7 @@
 import json
 import re
 
+import jsonschema
 import numpy as np
 import pytest
 from hypothesis import given
@@ -10,7 +11,7 @@ from hypothesis import strategies as st
 
 from avowal.contexts import Attribute, Context, load
 from avowal.errors import InputError
-from avowal.prompts import decision_messages, report_messages
+from avowal.prompts import WORDINGS, decision_messages, report_format, report_messages, report_reply, training_line
 
 VALUE = re.compile(r": (-?[\d.]+)")
 
@@ -72,3 +73,70 @@ def test_options_must_fit_the_context(ask):
         ask(many(2), [1.0], [1.0, 2.0])
     with pytest.raises(InputError, match="b, x1: expected finite values, found nan"):
         ask(many(2), [1.0, 2.0], [1.0, float("nan")])
+
+
+def test_a_marker_is_a_line_before_the_context_and_changes_nothing_else():
+    context = many(3)
+    values = [1.0, 2.0, 3.0], [4.0, 5.0, 6.0]
+    for ask in (decision_messages, report_messages):
+        plain, marked = ask(context, *values), ask(context, *values, marker="It rains.")
+        assert plain[0] == marked[0]
+        before, after = plain[1]["content"].split(f"{context.prompt}\n")
+        assert marked[1]["content"] == f"{before}It rains.\n{context.prompt}\n{after}"
+        assert before.endswith(":\n\n")
+
+
+def test_without_a_pair_the_attributes_are_listed_with_ranges_and_units():
+    context = Context("c", "Which?", (Attribute("mass (net)", "kg", -1.5, 9), Attribute("score", "", 0, 1)), "Ahab")
+    content = report_messages(context, (), (), wording="no pair")[1]["content"]
+    assert content.endswith(
+        "Imagine you are Ahab. Which?\nOptions differ in:\n"
+        "- mass (net) (from -1.5 to 9.0 kg)\n- score (from 0.0 to 1.0)"
+    )
+    assert "each of the two dimensions" in content
+    assert "Option A" not in content
+    with pytest.raises(InputError, match="no values where no pair is shown, found 4"):
+        report_messages(context, [1, 2], [3, 4], wording="no pair")
+    with pytest.raises(InputError, match="wording: expected paper or no pair or paraphrased, found 'rude'"):
+        report_messages(context, [1, 2], [3, 4], wording="rude")
+
+
+def test_the_paraphrase_asks_the_same_of_the_same_pair_in_other_words():
+    context = many(5)
+    paper, other = (
+        report_messages(context, [1.0] * 5, [2.0] * 5, wording=wording)[1]["content"]
+        for wording in ("paper", "paraphrased")
+    )
+    assert paper.partition("\n\n")[2] == other.partition("\n\n")[2]
+    asked = other.partition("\n\n")[0]
+    assert all(words in asked for words in ("each of the five dimensions", "JSON", "-100", "5 key-value pairs"))
+    assert not any(words in asked for words in ("[INTROSPECTION TASK]", "weight", "believe", "Respond"))
+
+
+@pytest.mark.parametrize("wording", WORDINGS)
+@pytest.mark.parametrize("count", [1, 2, 12])
+def test_every_wording_fits_any_number_of_attributes(wording, count):
+    values = () if wording == "no pair" else [1.0] * count
+    content = report_messages(many(count), values, values, wording=wording)[1]["content"]
+    assert f"{count} key-value pair{'s' if count > 1 else ''}" in content
+    assert ("the one dimension" in content) == (count == 1)
+    assert "{" not in content
+
+
+def test_the_format_of_a_report_takes_a_number_for_each_attribute_and_nothing_else():
+    context = Context("c", "Which?", (Attribute('a "b"', "", 0, 1), Attribute("çay", "", 0, 1)))
+    held = report_format(context)["json_schema"]
+    assert (held["strict"], report_format(context)["type"]) == (True, "json_schema")
+    good = {'a "b"': -2388, "çay": 0.5}
+    jsonschema.validate(good, held["schema"])
+    jsonschema.validate(json.loads(report_reply(context, [3, -4])), held["schema"])
+    for bad in ({'a "b"': 1}, {**good, "tea": 1}, {**good, "çay": "1"}, [1, 2]):
+        with pytest.raises(jsonschema.ValidationError):
+            jsonschema.validate(bad, held["schema"])
+
+
+def test_training_lines_are_the_authors(published):
+    for name in ("instill_100_prefs.jsonl", "instilled_weights_100_training.jsonl"):
+        for line in (published / name).read_text(encoding="utf-8").split("\n")[:200]:
+            *messages, last = json.loads(line)["messages"]
+            assert training_line(messages, last["content"]) == line

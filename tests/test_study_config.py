@@ -56,7 +56,7 @@ def test_a_folder_with_a_study_is_left_alone(tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(InputError, match="a folder"):
         init(tmp_path / "file")
-    with pytest.raises(InputError, match="paper or small or conditions"):
+    with pytest.raises(InputError, match="paper or small or demo or conditions"):
         init(tmp_path / "other", "large")
 
 
@@ -90,7 +90,7 @@ def test_any_folder_name_makes_a_study(tmp_path, name):
             LEAST + "[contexts]\ntrained = 121",
             r"contexts\.trained: expected at most 120, as many as there are, found 121",
         ),
-        (LEAST + "[contexts]\ntrained = 1", r"contexts\.trained: expected a whole number from 2"),
+        (LEAST + "[contexts]\ntrained = 1", r"contexts\.trained: expected none, or two or more"),
         (LEAST + '[contexts]\nfiles = ["nowhere.json"]', r"nowhere\.json: expected a readable file"),
         (
             LEAST + '[contexts]\ntrained = ["loose_leaf_tea", "nothing"]',
@@ -98,9 +98,9 @@ def test_any_folder_name_makes_a_study(tmp_path, name):
         ),
         (
             LEAST + '[contexts]\ntrained = ["museum_visit"]',
-            r"contexts\.trained: expected a whole number from 2 .*, or a list",
+            r"contexts\.trained: expected none, or two or more",
         ),
-        (LEAST + "[contexts]\ntrained = -3", r"contexts\.trained: expected a whole number from 2"),
+        (LEAST + "[contexts]\ntrained = -3", r"contexts\.trained: expected a whole number from 0"),
         (
             LEAST + f"[contexts]\ntrained = {NAMES[:3]}\nnative = {NAMES[2:4]}",
             rf"contexts\.native: expected contexts that are not trained, found '{NAMES[2]}' in contexts\.trained",

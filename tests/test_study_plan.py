@@ -7,12 +7,14 @@ import sys
 from decimal import Decimal
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from avowal import contexts, cost
 from avowal.errors import InputError
 from avowal.lines import line_tokens
 from avowal.prompts import decision_messages
-from avowal.sends import Queries, Training, prompts
+from avowal.sends import ORDERS, Queries, Training, prompts
 from avowal.study import init, plan, read, stages
 from avowal.study.config import parse
 from avowal.study.shutdowns import refuse_closed, shutdown
@@ -309,6 +311,13 @@ def test_files_too_short_to_train_on_are_warned_of():
     assert plan(study("[contexts]\ntrained = 20"), replicates=0).warnings(datetime.date(2026, 12, 1)) == []
 
 
+def test_what_structured_output_may_add_is_said_where_something_is_paid():
+    day, asked = datetime.date(2026, 12, 1), "[contexts]\ntrained = 20\n[sampling]\nstructured = true\n"
+    paid, free = (plan(study(asked + more), replicates=0).warnings(day) for more in (PAID, ""))
+    assert any("bill its schema" in each for each in paid)
+    assert free == []
+
+
 def test_the_commands(tmp_path):
     def run(*words):
         return subprocess.run([*AVOWAL, *words], cwd=tmp_path, capture_output=True, text=True, timeout=60, check=False)
@@ -330,3 +339,58 @@ def test_the_commands(tmp_path):
 def test_reading_a_template_and_planning_it_agree(tmp_path):
     init(tmp_path, "small")
     assert [each.stage for each in plan(tmp_path, replicates=0).stages] == list(stages(read(tmp_path)))
+
+
+@given(
+    st.integers(2, 9),
+    st.sampled_from(ORDERS),
+    st.sets(st.sampled_from(["no pair", "paraphrased"])),
+    st.sets(st.sampled_from(["targets", "learned", "shuffled"])),
+    st.lists(st.integers(2, 11), max_size=2, unique=True),
+    st.lists(st.integers(1, 11), max_size=2, unique=True),
+    st.integers(0, 2),
+    st.booleans(),
+    st.booleans(),
+    st.booleans(),
+)
+@settings(max_examples=40)
+def test_any_study_can_be_carried_out_in_the_order_listed(
+    reports, order, wordings, labels, few, short, conditions, again, shared, crossed
+):
+    more = f"""
+[contexts]
+trained = 24
+native = 2
+shared = {str(shared).lower()}
+[design]
+training = 12
+decisions = 3
+native_decisions = 3
+reports = {reports}
+decide_again = {str(again).lower()}
+order = "{order}"
+report_prompts = {["paper", *sorted(wordings)]}
+cross_reports = {str(crossed and not shared).lower()}
+[doses]
+contexts = {few}
+training = {short}
+[training]
+introspection = {sorted(labels)}
+"""
+    more += "".join(f'[[condition]]\nname = "c{i}"\nmarker = "M{i}"\neffect = "flip"\n' for i in range(conditions))
+    listed = stages(study(more, '["x", "y"]'))
+    seen = set()
+    for each in listed:
+        assert set(each.needs) <= seen
+        assert each.name not in seen
+        seen.add(each.name)
+        if not isinstance(each.sends, Training):
+            continue
+        # No request to a model, nor to one tuned from it, shows a pair of this file.
+        shown = {(x.name, t) for x in each.sends.contexts for t in range(each.sends.trials)}
+        asked = [x.sends for x in listed if x.model == each.name and not isinstance(x.sends, Training)]
+        assert not shown & {(x.name, t) for q in asked for x in q.contexts if x.use == "training"
+                            for t in range(q.first, q.first + q.trials)}  # fmt: skip
+    chains = 1 + len(few) + len(short)
+    assert sum(each.role == "weights" for each in listed) == 2 * chains
+    assert sum(isinstance(each.sends, Training) for each in listed) == 2 * (chains + 3 * len(labels))

@@ -156,3 +156,18 @@ def test_roles_and_messages_must_be_those_of_the_training():
         parity([one], context, [other], context)
     with pytest.raises(InputError, match="expected 1 messages, found 2"):
         parity([one], context, [one, other], context)
+
+
+def test_a_marker_that_training_never_shows_is_no_difference_and_one_that_it_shows_is_held_to():
+    more = SMALL + '[[condition]]\nname = "x"\nmarker = "It rains."\neffect = "flip"\n'
+    asked = study(more + '[[condition]]\nname = "y"\nmarker = "It snows."\neffect = "replace"\n')
+    found = jobs(asked)
+    # Reports on six contexts held out, eight each, without a marker and with two.
+    reports = found["introspection_first", "targets"]
+    assert check_parity(build(reports, asked), reports, asked) == 6 * 8 * 3
+    decisions = found["weights", None]
+    file = build(decisions, asked)
+    assert check_parity(file, decisions, asked) == 12 * 6 * 3 + 4 * 5
+    changed = replace(file, lines=tuple(line.replace("It snows.", "It hails.") for line in file.lines))
+    with pytest.raises(InputError, match=r"It hails.*It snows"):
+        check_parity(changed, decisions, asked)

@@ -28,6 +28,8 @@ __all__ = ["run"]
 @click.option("--stage", "stages", multiple=True, metavar="S",
               help="Carry out only stages with this in their names; again for more.")  # fmt: skip
 @click.option("--detach", is_flag=True, help="Submit jobs and batches and quit; a later run picks them up.")
+@click.option("--ignore-shutdowns", "closed", is_flag=True,
+              help="Ask for models even where a list says that they have shut down.")  # fmt: skip
 @click.option("--yes", is_flag=True, help="Don't ask before the first paid request.")
 @click.option("--prices", type=click.Path(exists=True, dir_okay=False, path_type=Path), metavar="FILE",
               help="TOML file with prices that are laid over the built-in ones.")  # fmt: skip
@@ -39,6 +41,7 @@ def run(
     max_cost: float | None,
     stages: tuple[str, ...],
     detach: bool,
+    closed: bool,
     yes: bool,
     prices: Path | None,
     quiet: bool,
@@ -60,6 +63,7 @@ def run(
         max_cost=None if max_cost is None else Decimal(str(max_cost)),
         stages=stages,
         detach=detach,
+        closed=closed,
         prices=None if prices is None else price_tables.load(prices),
     )
 

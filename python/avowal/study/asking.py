@@ -30,15 +30,12 @@ class Asked:
 
     Attributes
     ----------
-    body
-        Of the request.
     answer
         How it ended.
     price
         What it cost.
     """
 
-    body: dict[str, Any]
     answer: Answer
     price: Decimal
 
@@ -158,7 +155,7 @@ class _Work:
             answer = Answer(left.key, str(error), error.kind, error.status, None, error.retries)
             self._budget.settle(held, Decimal(0))
             self._failed(error)
-            return [Asked(body, answer, Decimal(0))]
+            return [Asked(answer, Decimal(0))]
         except Interrupted:
             # Its last try had failed before the wait that was interrupted: nothing of it is under way.
             self._store.unsend([left.key])
@@ -179,7 +176,7 @@ class _Work:
         price = held if prompt is None or completion is None else self._price(left, body, prompt, completion)
         self._budget.settle(held, price)
         self._failures = 0
-        return [Asked(body, answer, price)]
+        return [Asked(answer, price)]
 
     def _failed(self, error: ProviderError) -> None:
         with self._guard:

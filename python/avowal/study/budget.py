@@ -48,8 +48,15 @@ class Budget:
         """Return the price of training on so many tokens."""
         return self._prices.training(base, tokens)
 
-    def hold(self, price: Decimal) -> None:
+    def hold(self, price: Decimal, *, begun: bool = False) -> None:
         """Hold a price back before it is spent.
+
+        Parameters
+        ----------
+        price
+            US dollars.
+        begun
+            Whether what it pays for is under way already, so that no limit can stop it.
 
         Raises
         ------
@@ -57,7 +64,7 @@ class Budget:
             Where that would pass the limit.
         """
         with self._guard:
-            if self.limit is not None and self._spent + self._held + price > self.limit:
+            if not begun and self.limit is not None and self._spent + self._held + price > self.limit:
                 raise StageError(
                     f"the spending limit of ${self.limit:,.2f}: ${self._spent:,.2f} are spent and ${self._held:,.2f} "
                     f"under way, and the next ${price:,.4f} would pass it"

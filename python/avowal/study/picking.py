@@ -120,10 +120,28 @@ Fault = tuple[str, str, object]
 
 
 def _faults(study: StudyFile) -> Iterator[Fault]:
+    if not study.trained:
+        yield from _untrained_faults(study)
+        return
+    if len(study.trained) == 1:
+        yield "contexts.trained", "none, or two or more", 1
     yield from _fold_faults(study)
     yield from _block_faults(study)
     yield from _dose_faults(study)
     yield from _report_faults(study)
+
+
+def _untrained_faults(study: StudyFile) -> Iterator[Fault]:
+    told = {
+        "condition": study.conditions,
+        "contexts.first_fold": study.contexts.first_fold,
+        "contexts.second_fold": study.contexts.second_fold,
+        "doses.contexts": study.doses.contexts,
+        "doses.training": study.doses.training,
+    }
+    for field, held in told.items():
+        if held:
+            yield field, "nothing, where no context is trained", repr(held)
 
 
 def _fold_faults(study: StudyFile) -> Iterator[Fault]:

@@ -95,6 +95,10 @@ class Plan:
                 if row["power"] < ENOUGH
             ]
         told += self._short_files()
+        if self.study.sampling.structured and self.price:
+            told.append(
+                "Structured output: providers may bill its schema with each report; the plan counts texts alone."
+            )
         limit = self.study.limits.spend
         if limit is not None and self.price > Decimal(str(limit)):
             told.append(f"The plan costs ${self.price:,.2f}; the run will stop at limits.spend = {limit:g}.")
@@ -225,7 +229,8 @@ def _free(models: Iterable[str]) -> Prices:
 
 def _power(study: StudyFile, replicates: int) -> dict[str, tuple[str, Power]]:
     counts = {len(context.attributes) for context in (*study.trained, *study.native)}
-    if len(counts) > 1 or min(counts) < 2:
+    # What is simulated is a study with training.
+    if len(counts) > 1 or min(counts) < 2 or not study.trained:
         return {}
     design = study.design
     sizes = {

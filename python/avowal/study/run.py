@@ -7,21 +7,23 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import UTC, date, datetime
 from decimal import Decimal
 from pathlib import Path
 
 from avowal.errors import InputError
 from avowal.prices import Prices
-from avowal.provider import Client, Policy
-from avowal.provider.throttle import Throttle
+from avowal.provider import Client, Policy, ProviderError, Throttle
 from avowal.sends import Training
 from avowal.study.budget import Budget
 from avowal.study.ending import Interrupted, StageError
 from avowal.study.place import Place, bind, place, serving
 from avowal.study.plan import pricing
+from avowal.study.shutdowns import refuse_closed
 from avowal.study.spending import spent
 from avowal.study.stages import Stage, stages
 from avowal.study.store import Store
+from avowal.study.training_checks import refuse_short
 from avowal.study.watch import Watch
 from avowal.study.workshop import Workshop
 
@@ -45,6 +47,8 @@ class Options:
         Names, or parts of names, of the stages to carry out; all if empty.
     detach
         Whether jobs and batches are submitted and not waited for.
+    closed
+        Whether models are asked for that have shut down, as far as anyone knows.
     prices
         The built-in prices if None.
     policy
@@ -55,6 +59,7 @@ class Options:
     max_cost: Decimal | None = None
     stages: tuple[str, ...] = ()
     detach: bool = False
+    closed: bool = False
     prices: Prices | None = None
     policy: Policy | None = None
 
@@ -121,6 +126,8 @@ def run(
     table = pricing(found.study, free=found.free and asked.prices is None, prices=asked.prices)
     listed = stages(found.study)
     chosen = _chosen(listed, asked.stages)
+    for stage in listed:
+        refuse_short(stage.sends)
     found.folder.mkdir(parents=True, exist_ok=True)
     stop = threading.Event()
     with Store.writing(found.folder) as store, serving(found) as endpoint, _throttle(found) as throttle:
@@ -133,6 +140,8 @@ def run(
             failed=throttle.failed,
         )
         if not found.free:
+            if not asked.closed:
+                refuse_closed(found.study.models.base, datetime.now(UTC).date(), told=_shutdowns(client))
             confirm(found, client)
         limit = asked.max_cost if asked.max_cost is not None else _decimal(found.study.limits.spend)
         budget = Budget(table, limit, spent(store, table))
@@ -163,6 +172,16 @@ def _throttle(found: Place) -> Iterator[Throttle]:
 def _rest(throttle: Throttle, seconds: float) -> None:
     if not throttle.rest(seconds):
         raise Interrupted
+
+
+def _shutdowns(client: Client) -> dict[str, date]:
+    """Return the days on which models shut down, as far as the provider tells."""
+    try:
+        offered = client.offers()
+    except ProviderError:
+        # Not every endpoint lists its models; whether this one can be reached shows soon enough.
+        return {}
+    return {each.name: each.shutdown for each in offered if each.shutdown is not None}
 
 
 def _decimal(value: float | None) -> Decimal | None:

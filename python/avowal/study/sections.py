@@ -31,7 +31,7 @@ class Contexts:
         Files of contexts, beside the study's; the built-in ones if empty.
     trained, native
         Which are trained, and which only measured: how many of each use, the first ones in the files' order, or their
-        names.
+        names. With no trained ones the base models are measured as they are.
     first_fold, second_fold
         Names of the trained contexts that each half of the introspection training takes; one list is enough. The first
         half of the trained contexts and the others if both are empty.
@@ -40,7 +40,7 @@ class Contexts:
     """
 
     files: tuple[str, ...] = _rule(rules.each(rules.text(), least=0), ())
-    trained: int | tuple[str, ...] = _rule(rules.either(rules.count(2), rules.each(rules.text(), least=2)), 100)
+    trained: int | tuple[str, ...] = _rule(rules.either(rules.count(0), rules.each(rules.text(), least=0)), 100)
     native: int | tuple[str, ...] = _rule(rules.either(rules.count(1), rules.each(rules.text())), 100)
     first_fold: tuple[str, ...] = _rule(rules.each(rules.text(), least=0), ())
     second_fold: tuple[str, ...] = _rule(rules.each(rules.text(), least=0), ())

@@ -99,6 +99,10 @@ def stages(study: StudyFile) -> tuple[Stage, ...]:
 
 def _of_base(study: StudyFile, base: str) -> Iterator[Stage]:
     make = _Maker(study, base, None)
+    if not study.trained:
+        yield from make.asks("native", DECIDE["native"], "decisions", study.native, None)
+        yield from make.asks("native_before", "report, native contexts", "reports", study.native, None)
+        return
     yield from make.asks("off_the_shelf", OFF_THE_SHELF, "reports", make.trained, None)
     for seed in study.training.seeds:
         make = _Maker(study, base, seed)

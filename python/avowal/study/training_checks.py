@@ -12,10 +12,10 @@ from typing import Any
 from avowal import prices as price_tables
 from avowal.errors import InputError
 from avowal.prices import Prices
-from avowal.sends import Kind
+from avowal.sends import Kind, Queries, Training
 from avowal.tokens import DEFAULT_ENCODING, message_tokens_many
 
-__all__ = ["LEAST", "LONGEST", "Checked", "check"]
+__all__ = ["LEAST", "LONGEST", "Checked", "check", "refuse_short"]
 
 LEAST = 10
 """Examples that OpenAI's fine-tuning asks for."""
@@ -77,6 +77,20 @@ class Checked:
         """
         table = price_tables.builtin() if prices is None else prices
         return table.training(model, self.tokens * epochs)
+
+
+def refuse_short(sends: Training | Queries) -> None:
+    """Refuse a job with too few lines, before anything is paid for on the way to it.
+
+    Raises
+    ------
+    InputError
+        For fewer than :data:`LEAST`.
+    """
+    if isinstance(sends, Training):
+        lines = len(sends.contexts) * sends.trials * len(sends.markers)
+        if lines < LEAST:
+            raise InputError.at(f"{LEAST} lines of training or more", lines, field=f"stage {sends.name!r}")
 
 
 def check(text: str, kind: Kind, *, file: str = "training file", encoding: str = DEFAULT_ENCODING) -> Checked:

@@ -81,6 +81,10 @@ class Progress:
         """Seconds until all have a reply, at this rate; None where nobody knows."""
         return (self.total - self.done) / self.rate if self.rate > 0 and self.ended is None else None
 
+    def tell(self, line: str) -> None:
+        """Note what it waits for."""
+        self.note = line.removeprefix(f"{self.name}: ")
+
     def line(self) -> str:
         """Tell of it in one line."""
         parts = [f"{self.done:,} of {self.total:,} replies"] if self.total else []

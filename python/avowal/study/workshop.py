@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import json
 import re
 import threading
+from collections.abc import Sequence
 from dataclasses import dataclass
+from decimal import Decimal
 
 import polars as pl
 
 from avowal.contexts import Context
 from avowal.fit import fit
+from avowal.prices import total
 from avowal.provider import Client, Throttle, completion
 from avowal.replies import choice, report
 from avowal.sends import Training
@@ -22,7 +26,7 @@ from avowal.study.parity import check_parity
 from avowal.study.place import Place
 from avowal.study.requests import requests
 from avowal.study.stages import Stage
-from avowal.study.store import Request, Store
+from avowal.study.store import Answer, Left, Request, Store
 from avowal.study.training_checks import check
 from avowal.study.training_files import TrainingFile, build, validation
 from avowal.study.training_jobs import train
@@ -30,6 +34,9 @@ from avowal.study.watch import DONE, Progress, Watch
 
 __all__ = ["Workshop"]
 
+
+SUFFIX = "avowal"
+"""What the names of tuned models have in them."""
 
 ROUNDS = 3
 """How often a stage asks in one run what has failed before."""
@@ -119,23 +126,33 @@ class Workshop:
         check_parity(file, stage, study)
         for each in checked.warnings:
             self.watch.tell(f"{stage.name}: {each}")
+        under_way = "select 1 from jobs where stage = ? and state not in ('failed', 'cancelled') and tuned is null"
+        known = "select 1 from jobs where stage = ? and tuned is not null"
         price = self.budget.training(stage.base, checked.tokens * sends.epochs)
-        progress.note = "training"
-        tuned = train(
-            self.store,
-            self.client,
-            stage.name,
-            self._model(stage),
-            file.text,
-            None if checks is None else checks.text,
-            _hyperparameters(study.training, sends),
-            stage.seed,
-            "avowal",
-            poll=self.poll,
-            tell=self.watch.tell,
-            stop=self.stop,
-        )
-        progress.spend = price
+        if self.store.rows(known, (stage.name,)):
+            price = Decimal(0)
+        self.budget.hold(price, begun=self.store.rows(under_way, (stage.name,)) != [])
+        spent = Decimal(0)
+        try:
+            tuned = train(
+                self.store,
+                self.client,
+                stage.name,
+                self._model(stage),
+                file.text,
+                None if checks is None else checks.text,
+                _hyperparameters(study.training, sends),
+                stage.seed,
+                SUFFIX,
+                poll=self.poll,
+                tell=progress.tell,
+                stop=self.stop,
+                detach=self.detach,
+            )
+            spent = price
+        finally:
+            self.budget.settle(price, spent)
+        progress.spend = spent
         return tuned is not None
 
     def _learned(self, stage: Stage) -> pl.DataFrame:
@@ -186,6 +203,39 @@ class Workshop:
             raise StageError(f"{len(left):,} requests got no reply; the next run asks them again")
         return True
 
+    def _ask_in_batches(self, stage: Stage, judge: _Judge) -> bool:
+        held: dict[str, tuple[Decimal, Left]] = {}
+
+        def price(left: Left, prompt: int, reply: int) -> Decimal:
+            return self.budget.price(left.base, json.loads(left.body)["model"], prompt, reply, "batch")
+
+        def hold(part: Sequence[Left]) -> None:
+            prices = [price(each, each.tokens - each.reply_tokens, each.reply_tokens) for each in part]
+            self.budget.hold(total(prices))
+            held.update((each.key, (cost, each)) for each, cost in zip(part, prices, strict=True))
+
+        def told(answers: Sequence[Answer]) -> None:
+            for each in answers:
+                # What an earlier run has submitted is not held back here, and is counted when the next one begins.
+                before, left = held.pop(each.key, (Decimal(0), None))
+                cost = before if each.failure is None else Decimal(0)
+                if left is not None and each.prompt_tokens is not None and each.completion_tokens is not None:
+                    cost = price(left, each.prompt_tokens, each.completion_tokens)
+                self.budget.settle(before, cost)
+                judge.told(Asked(each, cost))
+
+        return ask_in_batches(
+            self.store,
+            self.client,
+            stage.name,
+            poll=self.poll,
+            stop=self.stop,
+            tell=judge.progress.tell,
+            detach=self.detach,
+            hold=hold,
+            told=told,
+        )
+
     def _model(self, stage: Stage) -> str:
         """Return the name of the model that a stage asks or trains further."""
         if stage.model is None:
@@ -216,16 +266,16 @@ class _Judge:
         contexts: dict[str, Context] = {each.name: each for each in stage.sends.contexts}
         self._contexts = {each.key: contexts[each.context] for each in listed}
         self._decides, self._lenient = stage.sends.kind == "decisions", lenient
-        self._progress = progress
+        self.progress = progress
 
     def told(self, asked: Asked) -> None:
         """Count an end."""
-        self._progress.retries += len(asked.answer.retries)
-        self._progress.spend += asked.price
+        self.progress.retries += len(asked.answer.retries)
+        self.progress.spend += asked.price
         if asked.answer.failure is None:
             self.count(asked.answer.key, asked.answer.body)
         else:
-            self._progress.failed += 1
+            self.progress.failed += 1
 
     def count(self, key: str, body: str) -> None:
         """Count a reply."""
@@ -234,6 +284,6 @@ class _Judge:
             choice(said).failure if self._decides else report(said, self._contexts[key], lenient=self._lenient).failure
         )
         if failure is None:
-            self._progress.valid += 1
+            self.progress.valid += 1
         else:
-            self._progress.invalid += 1
+            self.progress.invalid += 1
