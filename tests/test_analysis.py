@@ -224,3 +224,12 @@ def test_doses_conditions_and_wordings_are_models_of_their_own(tmp_path):
     assert not set(other.entries.names) & set(plain.groups["learned"].contexts)
     assert result.gains["cross"][1].keys() == {BASE, MINI}
     json.dumps(document(result), allow_nan=False)
+
+
+def test_a_study_that_trains_nothing_has_native_accuracies(tmp_path):
+    path = folder(tmp_path)
+    (path / "study.toml").write_text((path / "study.toml").read_text().replace("trained = 8", "trained = 0"))
+    fill(path)
+    (model,) = analyze_study(found(path)).models
+    assert (model.name, list(model.sets)) == (BASE, ["native_before"])
+    assert len(export(place(path), "csv", tmp_path / "csv")) == 3

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING
 
 from avowal.accuracy import Gain, ends
 from avowal.analysis.groups import GroupResult
-from avowal.analysis.material import HEADERS, LABELS, NOT_ASKED
+from avowal.analysis.material import HEADERS, LABELS, NOT_ASKED, SETS
 from avowal.analysis.results import Analysis, ModelResult, SetResult
 from avowal.text import NONE, estimate, interval, number, percent, table
 
@@ -18,6 +18,8 @@ PAPERS_CHANGE = 0.06
 """The paper (Appendix D): without the ±100 entries no correlation changed by more than this."""
 
 FOLDS = {"introspection_first": "trained on the first half", "introspection_last": "trained on the last half"}
+
+PAPERS, BEYOND = tuple(SETS)[:5], tuple(SETS)[5:]
 
 Row = list[str]
 
@@ -42,8 +44,11 @@ def printed(result: Analysis) -> Iterator[Table | str]:
         if model.groups:
             yield _choices(model)
     for model in result.models:
-        if model.sets:
-            yield _accuracies(model)
+        # The paper's accuracies fill a terminal; what a study has beyond them stands in a table of its own.
+        for names, what in ((PAPERS, "accuracy of reports"), (BEYOND, "accuracy of reports, beyond the paper's")):
+            sets = {name: model.sets[name] for name in names if name in model.sets}
+            if sets:
+                yield _accuracies(f"{model.name}: {what}", sets)
     for warning in result.warnings:
         yield f"warning: {warning}"
     yield _reading(result)
@@ -98,8 +103,8 @@ def _group_cells(found: GroupResult) -> Row:
     ]
 
 
-def _accuracies(model: ModelResult) -> Table:
-    columns = [_set_cells(found) for found in model.sets.values()]
+def _accuracies(title: str, sets: Mapping[str, SetResult]) -> Table:
+    columns = [_set_cells(found) for found in sets.values()]
     rows = [
         "slope (the paper's)",
         "r [by context]",
@@ -122,8 +127,8 @@ def _accuracies(model: ModelResult) -> Table:
         "same sign",
         "same top attribute",
     ]
-    headers = [LABELS[name] for name in model.sets]
-    return table(f"{model.name}: accuracy of reports", ["reports", *headers], _across(rows, columns))
+    headers = [LABELS[name] for name in sets]
+    return table(title, ["reports", *headers], _across(rows, columns))
 
 
 def _set_cells(found: SetResult) -> Row:

@@ -86,7 +86,7 @@ def material(collected: Collected) -> Material:
         "study",
         study.name,
         (*study.trained, *study.native),
-        collected.tables["targets"],
+        collected.tables["targets"] if study.trained else None,
         tuple(_model(chain, study, chosen, reported, states, groups, sets) for chain in chains(listed)),
         groups,
         sets,

@@ -110,7 +110,7 @@ def _csv(place: Place, folder: Path) -> tuple[Path, ...]:
     if len(widths) > 1:
         expected = "contexts with equal numbers of attributes, as the authors' files have columns for"
         raise InputError.at(expected, sorted(widths), field="format csv")
-    texts = {files.SCENARIOS: scenarios_text(found.contexts), files.TARGETS: _targets(found)}
+    texts = {files.SCENARIOS: scenarios_text(found.contexts), **_targets(found)}
     taken: dict[str, str] = {}
     for model in found.models:
         name = _prefix(model.name)
@@ -125,11 +125,13 @@ def _csv(place: Place, folder: Path) -> tuple[Path, ...]:
     return tuple(written)
 
 
-def _targets(found: Material) -> str:
-    rows = [] if found.targets is None else found.targets.group_by("context", maintain_order=True).agg("weight").rows()
-    known = dict(rows)
+def _targets(found: Material) -> dict[str, str]:
+    """Return the file of targets with its name; none for a study that trains nothing."""
+    if found.targets is None or not len(found.targets):
+        return {}
+    known = dict(found.targets.group_by("context", maintain_order=True).agg("weight").iter_rows())
     trained = [context for context in found.contexts if context.name in known]
-    return targets_text(trained, [known[context.name] for context in trained])
+    return {files.TARGETS: targets_text(trained, [known[context.name] for context in trained])}
 
 
 def _of_model(model: ModelMaterial, collected: Collected, width: int) -> Iterator[tuple[str, str]]:
