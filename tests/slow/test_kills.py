@@ -16,7 +16,7 @@ from runs import AVOWAL, Provider, avowal, bodies, provider, rows, write
 
 pytestmark = pytest.mark.slow
 
-KILLS = 25
+KILLS = 6
 CONCURRENCY = 4
 TABLES = ("choices", "reports", "weights", "targets", "accuracies")
 
@@ -57,7 +57,10 @@ def disturbed(folder: Path, draws: random.Random) -> int:
 
 def compare(one: Path, other: Path) -> None:
     for name in TABLES:
-        first, second = (pl.read_parquet(folder / "tables" / f"{name}.parquet") for folder in (one, other))
+        first, second = (
+            pl.read_parquet(folder / "tables" / f"{name}.parquet").drop("reply_id", strict=False)
+            for folder in (one, other)
+        )
         assert first.equals(second), name
         assert first.height > 0
 
