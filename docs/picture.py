@@ -8,15 +8,21 @@ from __future__ import annotations
 import json
 from html import escape
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from textwrap import wrap
 
-from avowal import agents, design
+import polars as pl
+
 from avowal.accuracy import Accuracy
-from avowal.demo import INVERSE_TEMPERATURE, POSITION_BIAS, SETS, demo, sample
+from avowal.demo import demo
 from avowal.prompts import decision_messages
-from avowal.reports import report
 from avowal.text import estimate
 
+MODEL = "gpt-4o-2024-08-06"
+SETS = {
+    "weight_trained": "Reports before introspection training",
+    "introspection_trained": "Reports after, on contexts held out",
+}
 SIDE, LEFT, TOP = 330, 350, 72
 STYLE = """
   text { font: 13px system-ui, sans-serif; fill: #24292f }
@@ -64,29 +70,29 @@ def scatter(place: int, title: str, found: Accuracy) -> list[str]:
 
 def picture() -> str:
     """Return the SVG."""
-    result = demo()
-    context = sample()[0]
-    targets = agents.targets([context], seed=1)
-    pairs = design.pairs([context], 1, seed=1)
-    rule = agents.Logistic(INVERSE_TEMPERATURE, POSITION_BIAS)
-    choice = agents.choose(pairs, [context], targets, rule=rule, seed=1).row(0, named=True)
-    name, how = list(SETS.items())[-1]
-    reply = report(targets, [context], 1, how=how, seed=1, name=name).row(0, named=True)
-    asked = decision_messages(context, choice["a"], choice["b"])[1]["content"].split("\n\n", 1)[1].splitlines()
+    with TemporaryDirectory() as folder:
+        found = demo(Path(folder) / "demo")
+    study, tables = found.collected.study, found.collected.tables
+    model = next(each for each in found.analysis.models if each.name == MODEL)
+    asked = (pl.col("base") == MODEL) & pl.col("failure").is_null()
+    reply = tables["reports"].filter(asked, role="introspection_first").row(0, named=True)
+    choice = tables["choices"].filter(asked, role="learned", context=reply["context"]).row(0, named=True)
+    context = next(each for each in study.trained if each.name == reply["context"])
+    shown = decision_messages(context, choice["a"], choice["b"])[1]["content"].split("\n\n", 1)[1].splitlines()
     values = zip(context.attributes, reply["report"], strict=True)
     reported = json.dumps({attribute.name: round(weight) for attribute, weight in values}, indent=1).splitlines()
-    question = [line for sentence in asked[0].replace(". ", ".\n", 1).split("\n") for line in wrap(sentence, 40)]
+    question = [line for sentence in shown[0].replace(". ", ".\n", 1).split("\n") for line in wrap(sentence, 40)]
     body = [
         *card(
             10,
             306,
             "What the model chooses ...",
-            [*question, *(line for line in asked[1:] if line), f"→ {choice['choice']}"],
+            [*question, *(line for line in shown[1:] if line), f"→ {choice['choice']}"],
         ),
         *card(326, 164, "... and what it says it weighs", reported),
     ]
-    for place, (name, found) in enumerate(result.accuracies.items()):
-        body += scatter(place, f"Reports {name.removesuffix(' introspection training')} training", found)
+    for place, (name, title) in enumerate(SETS.items()):
+        body += scatter(place, title, model.sets[name].accuracy)
     title = "A model's choices and its reports; reported against learned weights before and after training"
     return (
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 1070 500" role="img"><title>{title}</title>'

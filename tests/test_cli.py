@@ -71,14 +71,24 @@ def test_version_and_help() -> None:
     assert "--weights [fitted|published]" in run("replicate", "--help").stdout
 
 
-def test_the_demo_is_quick_and_follows_its_seed() -> None:
+def test_the_demo_is_a_study_over_http_and_goes_on_where_it_is(tmp_path: Path) -> None:
+    folder = tmp_path / "demo"
     started = time.monotonic()
-    first = run("demo")
-    assert time.monotonic() - started < 20
-    assert (first.returncode, first.stderr) == (0, "")
-    assert "Accuracy: reported against learned weights" in first.stdout
-    assert run("demo", "--seed", "1").stdout == first.stdout
-    assert run("demo", "--seed", "2").stdout != first.stdout
+    first = run("demo", folder)
+    assert time.monotonic() - started < 60
+    assert first.returncode == 0, first.stderr
+    assert len(first.stderr.splitlines()) == 24
+    assert "gpt-4o-2024-08-06: accuracy of reports" in first.stdout
+    assert re.search(r"instilled +mean of the models", first.stdout)
+    assert {path.name for path in folder.iterdir()} >= {"study.toml", "study.db", "tables", "training"}
+    log = folder / "simulated" / "requests.jsonl"
+    before = log.read_bytes()
+    again = run("demo", folder)
+    assert (again.returncode, again.stderr, again.stdout) == (0, "", first.stdout)
+    assert log.read_bytes() == before
+    other = run("demo", folder, "--seed", "2")
+    assert (other.returncode, other.stdout) == (2, "")
+    assert "the demo's own study, or another DIR" in other.stderr
 
 
 def test_the_paper_is_replicated_in_json_and_text(published: Path) -> None:

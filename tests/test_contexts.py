@@ -15,7 +15,6 @@ from hypothesis import strategies as st
 
 from avowal import contexts
 from avowal.contexts import Attribute, Context
-from avowal.demo import sample
 from avowal.errors import InputError
 
 TEXT = st.text(st.characters(exclude_categories=["Cs"]), min_size=1).filter(str.strip)
@@ -134,12 +133,6 @@ def test_builtin_contexts_are_not_the_authors(published):
         if each.name in theirs:
             shared = {a.name for a in each.attributes} & {a.name for a in theirs[each.name].attributes}
             assert len(shared) < 3, each.name
-
-
-def test_the_demo_takes_one_context_of_each_field():
-    chosen = sample()
-    assert {each.use for each in chosen} == {"training"}
-    assert [each.field for each in chosen] == sorted({each.field for each in contexts.builtin()})
 
 
 def test_several_files_are_one_set(tmp_path):
