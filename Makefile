@@ -15,7 +15,7 @@ sources := pyproject.toml Cargo.toml Cargo.lock $(shell find contexts rust -type
 export PYO3_PYTHON := $(abspath $(bin)/python)
 
 .DEFAULT_GOAL := check
-.PHONY: demo test test-rust test-python test-slow check lint types docs-check rust-docs bench format
+.PHONY: demo test test-rust test-python test-slow test-heavy check lint types docs-check rust-docs bench format
 
 demo: $(ready)
 	$(bin)/avowal demo
@@ -44,7 +44,11 @@ test-python: $(ready)
 
 # Exit status 5 says that no test is marked slow.
 test-slow: $(ready) $(model)
-	$(bin)/pytest -q -m slow || test $$? -eq 5
+	$(bin)/pytest -q -n auto -m slow || test $$? -eq 5
+
+# Too long for CI.
+test-heavy: $(ready)
+	$(bin)/pytest -q -m heavy
 
 docs-check: rust-docs $(ready)
 	$(bin)/pytest -q tests/test_docs.py
