@@ -73,9 +73,9 @@ def analyze(
     """
     from avowal.analysis import Settings, document, printed
     from avowal.progress import bar
-    from avowal.study.analysis import analyze_study, write
     from avowal.study.place import place
-    from avowal.study.status import look, stage_document
+    from avowal.study.results import tabulate
+    from avowal.study.status import stage_document
     from avowal.study.status import status as account
     from avowal.study.status_printed import accounts
     from avowal.text import show
@@ -84,12 +84,8 @@ def analyze(
     table = _prices(prices)
     settings = Settings(replies=found.study.design.reports, seed=seed, level=level, resamples=resamples)
     with bar("analysing") as advance:
-        collected = look(found, table)
-        result = analyze_study(collected, settings, progress=advance)
+        collected, result = tabulate(found, table, settings, progress=advance)
     known = account(found, table, collected)
-    if known.endpoint is not None:
-        # A study that was never run has no folder of tables either.
-        write(found.folder / "tables", collected, result)
     if as_json:
         held = document(result) | {"stages": [stage_document(each) for each in known.stages]}
         click.echo(json.dumps(held, indent=2, allow_nan=False))

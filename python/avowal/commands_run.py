@@ -54,6 +54,8 @@ def run(
     Example: avowal run mine --provider simulated
     """
     from avowal import prices as price_tables
+    from avowal.progress import bar
+    from avowal.study.results import tabulate
     from avowal.study.run import Options
     from avowal.study.run import run as carry_out
     from avowal.study.watch import watching
@@ -73,6 +75,8 @@ def run(
 
     with watching(quiet=quiet) as watch:
         outcome = carry_out(study, options, watch=watch, confirm=confirm)
+    with bar("writing tables") as advance:
+        tabulate(outcome.place, options.prices, progress=advance)
     return _told(outcome, study)
 
 
@@ -87,12 +91,17 @@ def _confirm(place: Place, client: Client) -> None:
 
 
 def _told(outcome: Outcome, study: Path) -> int:
+    from avowal.study.results import TABLES
+
     many = len(outcome.finished)
     click.echo(f"{many} stage{'' if many == 1 else 's'} done, ${outcome.spent:,.2f} spent in all.")
+    again = f"avowal run {study}"
     for name, reason in outcome.stopped.items():
         click.echo(f"stopped: {name}: {reason}")
     if outcome.stopped:
-        click.echo(f"avowal run {study} goes on from here.")
+        click.echo(f"{again} goes on from here.")
     elif outcome.waiting:
-        click.echo(f"{len(outcome.waiting)} stages wait for the provider: avowal run {study} picks them up.")
+        click.echo(f"{len(outcome.waiting)} stages wait for the provider: {again} picks them up.")
+    if not outcome.stopped and not outcome.waiting:
+        click.echo(f"Tables are in {outcome.place.folder / TABLES}; avowal analyze prints what they say.")
     return 1 if outcome.stopped else 0

@@ -8,12 +8,10 @@ from tempfile import TemporaryDirectory
 
 from avowal.analysis import Analysis
 from avowal.errors import InputError
-from avowal.study.analysis import analyze_study, write
 from avowal.study.collect import Collected
 from avowal.study.config import FILE
-from avowal.study.place import place
+from avowal.study.results import tabulate
 from avowal.study.run import Options, Outcome, run
-from avowal.study.status import look
 from avowal.study.template import init
 from avowal.study.watch import Watch
 
@@ -67,11 +65,7 @@ def demo(folder: str | Path, *, seed: int = 1, watch: Watch | None = None) -> De
     else:
         _check(home, seed)
     outcome = run(home, Options(), watch=watch)
-    found = place(home)
-    collected = look(found, None)
-    analysis = analyze_study(collected)
-    write(found.folder / "tables", collected, analysis)
-    return Demo(outcome, collected, analysis)
+    return Demo(outcome, *tabulate(outcome.place))
 
 
 def _check(home: Path, seed: int) -> None:

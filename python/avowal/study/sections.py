@@ -166,6 +166,8 @@ class Limits:
         Requests under way at once.
     requests_per_minute, tokens_per_minute
         Sent; None for no limit of ours.
+    batch_tokens
+        Expected in all batches that wait at the provider; None for no limit of ours.
     spend
         US dollars; None for no limit.
     """
@@ -173,6 +175,7 @@ class Limits:
     concurrency: int = _rule(rules.count(1, 1000), 8)
     requests_per_minute: int | None = _rule(rules.optional(rules.count(1, 10_000_000), "none"), None)
     tokens_per_minute: int | None = _rule(rules.optional(rules.count(1, 10**10), "none"), None)
+    batch_tokens: int | None = _rule(rules.optional(rules.count(1, 10**12), "none"), None)
     spend: float | None = _rule(rules.optional(rules.number(0), "none"), None)
 
 

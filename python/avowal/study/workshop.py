@@ -19,7 +19,7 @@ from avowal.replies import choice, report
 from avowal.sends import Training
 from avowal.study import config
 from avowal.study.asking import Asked, ask
-from avowal.study.batching import ask_in_batches
+from avowal.study.batching import Limits, ask_in_batches
 from avowal.study.budget import Budget
 from avowal.study.collect import choices_of
 from avowal.study.ending import Interrupted, StageError
@@ -232,6 +232,7 @@ class Workshop:
             poll=self.poll,
             stop=self.stop,
             tell=judge.progress.tell,
+            limits=Limits(tokens=self.place.study.limits.batch_tokens),
             detach=self.detach,
             hold=hold,
             told=told,
