@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from avowal import design
@@ -37,6 +37,13 @@ def near(one: np.ndarray, other: np.ndarray) -> bool:
     return bool(np.allclose(one, other, rtol=1e-9, atol=1e-9, equal_nan=True))
 
 
+# The best slope is zero, which rounding misses by 1e-17 on one side or the other, by the order of the trials.
+NOTHING_TO_TELL = (
+    np.array([[0.5, 0, 0, 0.5, 0.5, 0, -0.5, 0, -0.5, 0.5, 0.5, -0.5, -0.5, -0.5]]).T,
+    np.array([0.0, 1, 0, 1, 0, 0, 0, 0, 1, 0, 1, 1, 0, 0]),
+)
+
+
 def same_bits(one: ArrayFit, other: ArrayFit) -> bool:
     return one.status == other.status and all(
         getattr(one, name).tobytes() == getattr(other, name).tobytes()
@@ -59,6 +66,7 @@ def test_swapping_the_options_flips_the_intercept_alone(data: Data, estimator: s
 
 
 @given(agents(), estimators, st.booleans(), seeds)
+@example(NOTHING_TO_TELL, "map", True, 1)
 def test_the_order_of_trials_and_attributes_is_the_results_own(
     data: Data, estimator: str, intercept: bool, seed: int
 ) -> None:

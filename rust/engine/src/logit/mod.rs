@@ -58,6 +58,9 @@ pub struct Fit {
     pub estimate: Option<Estimate>,
 }
 
+/// Standard errors within which a slope is zero but for rounding; the optimum is found far more closely.
+const ZERO: f64 = 1e-9;
+
 /// An optimum and its surroundings.
 #[derive(Debug, Clone)]
 pub struct Estimate {
@@ -95,8 +98,13 @@ impl Estimate {
     }
 
     /// Slopes scaled so that the largest absolute one is 100; `None` if all are zero.
+    ///
+    /// Where the optimum lies at zero, rounding leaves slopes of some 1e-17 of either sign: they count as zero too.
     pub fn scaled(&self) -> Option<Vec<f64>> {
-        scale(self.slopes())
+        let told =
+            |(j, slope): (usize, &f64)| slope.abs() > ZERO * self.covariance[j][j].sqrt() || !self.has_covariance;
+        let any = self.slopes().iter().enumerate().any(told);
+        any.then(|| scale(self.slopes())).flatten()
     }
 
     /// The share of choices that the estimate gets right, with and without its intercept; ties count as B.
