@@ -53,6 +53,8 @@ class Options:
         The built-in prices if None.
     policy
         Of retries.
+    timeout
+        Seconds without a byte after which a try has failed.
     """
 
     provider: str | None = None
@@ -62,6 +64,7 @@ class Options:
     closed: bool = False
     prices: Prices | None = None
     policy: Policy | None = None
+    timeout: float = 600.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,6 +138,7 @@ def run(
         client = Client(
             endpoint,
             policy=asked.policy,
+            timeout=asked.timeout,
             folder=found.home,
             sleep=lambda seconds: _rest(throttle, seconds),
             failed=throttle.failed,
