@@ -144,9 +144,10 @@ def run(
             failed=throttle.failed,
         )
         if not found.free:
+            # Before anything is sent: the list of models takes the key along too.
+            confirm(found, client)
             if not asked.closed:
                 refuse_closed(found.study.models.base, datetime.now(UTC).date(), told=_shutdowns(client))
-            confirm(found, client)
         limit = asked.max_cost if asked.max_cost is not None else _decimal(found.study.limits.spend)
         budget = Budget(table, limit, spent(store, table))
         workshop = Workshop(
