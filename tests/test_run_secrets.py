@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import sys
 import traceback
 from collections.abc import Callable
 from pathlib import Path
@@ -13,7 +12,6 @@ import pytest
 from runs import rows, write
 from storm import serving
 
-from avowal.cli import main
 from avowal.provider import Client, Endpoint, Policy, ProviderError
 from avowal.study.run import Options, run
 
@@ -30,21 +28,6 @@ def nowhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "someones-own-folder").mkdir()
     monkeypatch.chdir(tmp_path / "someones-own-folder")
     monkeypatch.delenv("OPENAI_API_KEY", raising=False)
-
-
-@pytest.fixture
-def command(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> Command:
-    """Run a command in this process and return all that it printed."""
-
-    def call(*words: object, code: int = 0) -> str:
-        monkeypatch.setattr(sys, "argv", ["avowal", *map(str, words)])
-        with pytest.raises(SystemExit) as ended:
-            main()
-        printed = "".join(capfd.readouterr())
-        assert ended.value.code == code, printed
-        return printed
-
-    return call
 
 
 def places(tmp_path: Path) -> list[str]:
