@@ -15,7 +15,7 @@ sources := pyproject.toml Cargo.toml Cargo.lock $(shell find contexts rust -type
 export PYO3_PYTHON := $(abspath $(bin)/python)
 
 .DEFAULT_GOAL := check
-.PHONY: demo test test-rust test-python test-slow test-heavy check lint types docs-check rust-docs bench format
+.PHONY: demo test test-rust test-python test-slow test-heavy test-logprobs check lint types docs-check rust-docs bench format
 
 demo: $(ready)
 	$(bin)/avowal demo
@@ -49,6 +49,10 @@ test-slow: $(ready) $(model)
 # Too long for CI.
 test-heavy: $(ready)
 	$(bin)/pytest -q -m heavy
+
+# Weights from the probabilities that a real model tells: part of test-slow, and by itself here.
+test-logprobs: $(ready) $(model)
+	$(bin)/pytest -q -m slow tests/slow/test_real_study.py -k probabilities
 
 docs-check: rust-docs $(ready)
 	$(bin)/pytest -q tests/test_docs.py

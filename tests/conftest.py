@@ -2,6 +2,8 @@
 
 import os
 import signal
+import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -28,3 +30,23 @@ def published() -> Path:
     if not folder.is_dir():
         pytest.skip(f"the authors' files are not at {folder}; AVOWAL_PUBLISHED_DATA may name their folder")
     return folder
+
+
+@pytest.fixture
+def command(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> Callable[..., str]:
+    """Run a command in this process, hold it to its exit code, and return all that it printed."""
+    from avowal.cli import main
+
+    def call(*words: object, code: int = 0) -> str:
+        monkeypatch.setattr(sys, "argv", ["avowal", *map(str, words)])
+        before = signal.getsignal(signal.SIGTERM)
+        try:
+            with pytest.raises(SystemExit) as ended:
+                main()
+        finally:
+            signal.signal(signal.SIGTERM, before)
+        printed = "".join(capfd.readouterr())
+        assert ended.value.code == code, printed
+        return printed
+
+    return call

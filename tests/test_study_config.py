@@ -97,7 +97,7 @@ def test_any_folder_name_makes_a_study(tmp_path, name):
             r"contexts\.trained: expected names of contexts that",
         ),
         (
-            LEAST + '[contexts]\ntrained = ["loose_leaf_tea"]',
+            LEAST + '[contexts]\ntrained = ["talking_parrot"]',
             r"contexts\.trained: expected none, or two or more",
         ),
         (LEAST + "[contexts]\ntrained = -3", r"contexts\.trained: expected a whole number from 0"),

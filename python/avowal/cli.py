@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import signal
+import sqlite3
 import sys
 from pathlib import Path
 from typing import NoReturn
@@ -114,6 +115,9 @@ def main() -> None:
         # Whoever read the output has gone; what is left of it has nowhere to go either.
         sys.stderr.close()
         sys.exit(1)
+    except sqlite3.OperationalError as error:
+        click.echo(f"avowal: the study's database can't be written: {error}", err=True)
+        sys.exit(2)
     except OSError as error:
         # A full disk, a closed device: nothing that a traceback would explain.
         click.echo(f"avowal: {error.filename or 'output'}: {error.strerror or error}", err=True)

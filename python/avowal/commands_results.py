@@ -91,7 +91,7 @@ def analyze(
         click.echo(json.dumps(held, indent=2, allow_nan=False))
     else:
         show([*printed(result), *accounts(known)])
-    if not any(model.sets for model in result.models):
+    if not any(its.accuracy.r is not None for model in result.models for its in model.sets.values()):
         context.exit(1)
 
 

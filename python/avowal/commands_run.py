@@ -84,6 +84,8 @@ def _confirm(place: Place, client: Client) -> None:
     """Ask whether the study may be paid for."""
     key = "without a key" if client.keyless else f"with the key in {client.endpoint.key_env}"
     told = f"Requests go to {client.url}, {key}."
+    if client.exposed:
+        told += " This is plain http: anyone on the way can read the prompts and the key."
     if not sys.stdin.isatty():
         raise InputError.at("--yes, since nobody can be asked", f"a run that is paid for ({told})", file=place.home)
     click.echo(told, err=True)

@@ -303,14 +303,9 @@ class Client:
         try:
             raw = self._call(request)
         except (APIStatusError, APIConnectionError) as error:
-            failure = failures.of(error)
-        else:
-            body = self._clean(raw.text)
-            found = check(body, raw.status_code)
-            if found is None:
-                return Reply(body, raw.status_code)
-            failure = found
-        return replace(failure, message=self._clean(failure.message), body=self._clean(failure.body))
+            return failures.of(error, self._clean)
+        body = self._clean(raw.text)
+        return check(body, raw.status_code) or Reply(body, raw.status_code)
 
     def _call(self, request: Request) -> Any:
         # With this type the SDK returns the response as it came, and no model of it.

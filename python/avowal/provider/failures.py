@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import ssl
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -52,9 +53,9 @@ class Failure:
     Attributes
     ----------
     kind, status, passing, body
-        As those of :class:`ProviderError`; the body still with the key, should it be in there.
+        As those of :class:`ProviderError`.
     message
-        What the provider said, likewise.
+        What the provider said.
     asked
         The seconds that it asked to wait.
     """
@@ -67,13 +68,15 @@ class Failure:
     body: str = ""
 
 
-def of(error: Any) -> Failure:
+def of(error: Any, clean: Callable[[str], str]) -> Failure:
     """Tell what an exception of the SDK means.
 
     Parameters
     ----------
     error
         An ``openai.APIError``.
+    clean
+        Strikes the key out of a text. A message is cleaned before it is cut: half a key would stay.
 
     Returns
     -------
@@ -82,14 +85,15 @@ def of(error: Any) -> Failure:
     from openai import APIStatusError, APITimeoutError
 
     if isinstance(error, APIStatusError):
-        status, body = error.status_code, error.response.text
+        status, body = error.status_code, clean(error.response.text)
         passing = transient(status) and not _spent(error.body)
-        return Failure(f"HTTP {status}", status, _message(error), passing, retry_after(error.response.headers), body)
+        message, wait = _message(error, clean), retry_after(error.response.headers)
+        return Failure(f"HTTP {status}", status, message, passing, wait, body)
     if isinstance(error, APITimeoutError):
         return Failure("timeout", None, "no answer in time", passing=True)
     if any(isinstance(each, ssl.SSLCertVerificationError) for each in _causes(error)):
-        return Failure("certificate", None, str(error.__cause__ or error), passing=False)
-    return Failure("no connection", None, str(error.__cause__ or error), passing=True)
+        return Failure("certificate", None, clean(str(error.__cause__ or error)), passing=False)
+    return Failure("no connection", None, clean(str(error.__cause__ or error)), passing=True)
 
 
 def unreadable(body: str, status: int) -> Failure | None:
@@ -137,11 +141,11 @@ def _spent(told: object) -> bool:
     return isinstance(told, str) and any(code in told for code in SPENT)
 
 
-def _message(error: Any) -> str:
+def _message(error: Any, clean: Callable[[str], str]) -> str:
     if "location" in error.response.headers:
-        return _shown(f"moved to {error.response.headers['location']}")
+        return _shown(clean(f"moved to {error.response.headers['location']}"))
     said = error.body.get("message") if isinstance(error.body, dict) else error.body
-    return _shown(said if isinstance(said, str) and said.strip() else str(error.message))
+    return _shown(clean(said if isinstance(said, str) and said.strip() else str(error.message)))
 
 
 def _shown(text: str) -> str:

@@ -72,4 +72,6 @@ def _parameters(sampling: Sampling, sends: Queries, context: Context) -> dict[st
         asked |= {"logprobs": True, "top_logprobs": TOP}
     if sends.kind == "reports" and sampling.structured:
         asked["response_format"] = report_format(context)
+    if sampling.max_tokens is not None:
+        asked["max_completion_tokens"] = sampling.max_tokens
     return asked

@@ -53,6 +53,8 @@ class Options:
         The built-in prices if None.
     policy
         Of retries.
+    timeout
+        Seconds without a byte after which a try has failed.
     """
 
     provider: str | None = None
@@ -62,6 +64,7 @@ class Options:
     closed: bool = False
     prices: Prices | None = None
     policy: Policy | None = None
+    timeout: float = 600.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,14 +138,16 @@ def run(
         client = Client(
             endpoint,
             policy=asked.policy,
+            timeout=asked.timeout,
             folder=found.home,
             sleep=lambda seconds: _rest(throttle, seconds),
             failed=throttle.failed,
         )
         if not found.free:
+            # Before anything is sent: the list of models takes the key along too.
+            confirm(found, client)
             if not asked.closed:
                 refuse_closed(found.study.models.base, datetime.now(UTC).date(), told=_shutdowns(client))
-            confirm(found, client)
         limit = asked.max_cost if asked.max_cost is not None else _decimal(found.study.limits.spend)
         budget = Budget(table, limit, spent(store, table))
         workshop = Workshop(

@@ -193,9 +193,12 @@ class Sampling:
         Whether reports are asked for as structured output.
     lenient
         Whether reports that break the format are repaired where that is unambiguous.
+    max_tokens
+        Of every reply, sent as ``max_completion_tokens``; None for no limit of ours. A longer reply is ``truncated``.
     """
 
     temperature: float = _rule(rules.number(0, 2), 0.0)
     logprobs: bool = _rule(rules.truth(), False)
     structured: bool = _rule(rules.truth(), False)
     lenient: bool = _rule(rules.truth(), False)
+    max_tokens: int | None = _rule(rules.optional(rules.count(1, 1_000_000), "none"), None)

@@ -24,6 +24,9 @@ FILE = "study.db"
 LOCK = "study.lock"
 """The file whose lock the one process that writes holds; it says who that is."""
 
+SHOWN = 200
+"""Characters of SQLite's own words that an error shows: some repeat the text that can't be read."""
+
 VERSION = 1
 """Of the database's tables; a later one is refused rather than misread."""
 
@@ -249,9 +252,12 @@ class Store:
                 raise
 
     def rows(self, query: str, values: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
-        """Return the rows of a query."""
-        with self._guard:
-            return self._db.execute(query, values).fetchall()
+        """Return the rows of a query; raises InputError where the file is damaged."""
+        try:
+            with self._guard:
+                return self._db.execute(query, values).fetchall()
+        except sqlite3.DatabaseError as error:
+            raise _bad(self.path, error) from None
 
     def fact(self, name: str) -> str | None:
         """Return what is noted under a name: ``endpoint``, ``study`` (its name), ``avowal`` (the version)."""
@@ -394,7 +400,9 @@ def _check(path: Path, connection: sqlite3.Connection) -> None:
 
 def _bad(path: Path, found: object) -> InputError:
     return InputError.at(
-        "a study's database that is whole (put a copy back, or start in a new folder)", found, file=path
+        "a study's database that is whole (put a copy back, or start in a new folder)",
+        " ".join(str(found).split())[:SHOWN],
+        file=path,
     )
 
 
