@@ -126,7 +126,8 @@ def _csv(place: Place, folder: Path) -> tuple[Path, ...]:
         for model in models:
             name = f"{inside}{_prefix(model.decider or model.name)}"
             if taken.setdefault(name, model.name) != model.name:
-                raise InputError.at(f"names that differ as files from {taken[name]!r}", repr(model.name), field="models")
+                expected = f"names that differ as files from {taken[name]!r}"
+                raise InputError.at(expected, repr(model.name), field="models")
             texts |= {f"{name}_{ending}.csv": text for ending, text in _of_model(model, collected, max(widths))}
     written = []
     for file, text in texts.items():
