@@ -25,6 +25,7 @@ from avowal.text import table
 
 FIVE = list(LABELS)[:5]
 AGAIN = list(GAINS)[:4]
+QUICK = Settings(replies=3, resamples=20, draws=50)
 
 
 def found(path):
@@ -103,6 +104,46 @@ def test_seeds_are_models_of_their_own(tmp_path):
     result = analyze_study(found(tmp_path))
     assert [model.name for model in result.models] == [f"{BASE}, seed 0", f"{BASE}, seed 3"]
     assert list(result.gains["native"][1]) == [f"{BASE}, seed 0", f"{BASE}, seed 3"]
+
+
+def test_no_two_things_differ_between_models_that_are_compared(tmp_path):
+    folder(tmp_path, base=(BASE, MINI), seeds=(0, 3), introspection=("targets", "shuffled"))
+    path = tmp_path / "study.toml"
+    asked = path.read_text(encoding="utf-8").replace("[design]", '[design]\nreport_prompts = ["paper", "no pair"]')
+    path.write_text(asked, encoding="utf-8")
+    fill(tmp_path)
+    traits = {model.name: model.traits for model in material(found(tmp_path)).models}
+    assert len(traits) == 2 * 2 * 2 * 2
+    compared = analyze_study(found(tmp_path), QUICK).differences["introspection_trained"]
+    assert len(compared) == 16 * 4 // 2
+    for one, other, *_ in compared:
+        assert sum(a != b for a, b in zip(traits[one], traits[other], strict=True)) == 1
+
+
+def test_the_same_base_under_another_seed_is_no_other_mind(tmp_path):
+    fill(folder(tmp_path / "one", seeds=(0, 3)))
+    for model in analyze_study(found(tmp_path / "one"), QUICK).models:
+        assert all(each.beside.crossed_r is None for each in model.sets.values())
+    fill(folder(tmp_path / "two", base=(BASE, MINI), seeds=(0, 3)))
+    result = analyze_study(found(tmp_path / "two"), QUICK)
+    model, others = result.models[0], [each for each in result.models if each.name.startswith(MINI)]
+    entries = model.sets["native_after"].accuracy.entries
+    expected = []
+    for other in others:
+        weights = {(name, place): weight for name, place, weight in other.groups["native"].weights.iter_rows()}
+        # Every context has as many attributes, one entry each, in order.
+        own = [weights[name, place] for name in dict.fromkeys(entries.names) for place in range(5)]
+        expected.append(np.corrcoef(own, entries.reports)[0, 1])
+    assert model.sets["native_after"].beside.crossed_r == pytest.approx(np.mean(expected))
+
+
+def test_replies_that_count_in_two_accuracies_are_counted_once(whole):
+    asked = [each for each in whole.stages if each.requests is not None and each.stage.sends.kind == "reports"]
+    result = analyze_study(whole, QUICK)
+    for model in result.models:
+        label = "shuffled" if "shuffled" in model.name else "targets"
+        own = [each for each in asked if model.name.startswith(each.stage.base) and each.stage.label in (None, label)]
+        assert result.replies[model.name].planned == sum(each.requests.planned for each in own)
 
 
 @pytest.mark.parametrize("role", ["weights", "native", "native_before", "introspection_last", "native_after"])

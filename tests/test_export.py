@@ -72,14 +72,40 @@ def test_the_authors_format_gives_the_same_figures(tmp_path):
     ]
 
 
-def test_variants_and_names_with_slashes_have_files_of_their_own(tmp_path):
+UNDER = """[[condition]]
+name = "opposite"
+marker = "Today is opposite day."
+effect = "flip"
+"""
+
+
+def test_each_variant_has_a_folder_that_gives_the_same_figures(tmp_path):
+    fill(folder(tmp_path, base=(BASE, MINI), introspection=("shuffled", "targets"), more=UNDER), spoil=spoil)
+    here = place(tmp_path)
+    export(here, "csv", tmp_path / "csv")
+    ours = figures(analyze_study(look(here), QUICK))
+    named = {"": "", "shuffled reports": ", shuffled reports", "under opposite": ""}
+    named["under opposite, shuffled reports"] = ", shuffled reports"
+    assert {path.name for path in (tmp_path / "csv").iterdir() if path.is_dir()} == {*named} - {""}
+    for variant, added in named.items():
+        theirs = figures(replicate(str(tmp_path / "csv" / variant), QUICK))
+        for model, found in theirs["models"].items():
+            same(ours["models"][model + added], found, variant)
+        for gain in ("instilled", "native"):
+            mean = ours["gain"].get(f"{gain}, {variant}" if variant else gain, theirs["gain"][gain])
+            same(*({k: v for k, v in each.items() if k != "by_model"} for each in (mean, theirs["gain"][gain])))
+    # Under a condition that turns them around, the targets are those of the condition.
+    assert theirs["models"][f"{BASE}, under opposite"]["agreement"] < 0.5
+
+
+def test_names_with_slashes_have_files_of_their_own(tmp_path):
     fill(folder(tmp_path, base=["lab/house"], introspection=("targets", "shuffled"), url="simulated"), spoil=spoil)
     here = place(tmp_path)
     export(here, "csv", tmp_path / "csv")
-    theirs = replicate(str(tmp_path / "csv"), QUICK)
-    assert [model.name for model in theirs.models] == ["lab_house", "lab_house, shuffled reports"]
     ours = analyze_study(look(here), QUICK)
-    for one, other in zip(ours.models, theirs.models, strict=True):
+    for one, variant in zip(ours.models, ("", "shuffled reports"), strict=True):
+        (other,) = replicate(str(tmp_path / "csv" / variant), QUICK).models
+        assert other.name == "lab_house"
         for name in one.sets:
             assert one.sets[name].accuracy.r == pytest.approx(other.sets[name].accuracy.r, rel=1e-9)
 

@@ -60,6 +60,12 @@ def test_a_tuned_model_is_priced_by_its_base():
             assert prices.encoding(name) == "o200k_base"
 
 
+def test_a_base_model_may_have_colons_in_its_name():
+    prices = parse(OWN.replace("my-model", "house/llama3:8b"), "f")
+    for name in ("ft:house/llama3:8b:", "ft:house/llama3:8b:lab::id"):
+        assert prices.entry(name).model == "house/llama3:8b"
+
+
 tokens = st.integers(0, 10**12)
 
 

@@ -32,7 +32,7 @@ def init(folder: Path, *, template: str) -> None:
               help="TOML file with prices that are laid over the built-in ones.")  # fmt: skip
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document instead of tables.")
 def plan(study: Path, *, prices: Path | None, as_json: bool) -> None:
-    """Say what a study will send and cost, and whether it is likely to show anything; spends nothing.
+    """Say what a study will send and cost, what is left of it, and what it is likely to show; spends nothing.
 
     Example: avowal plan mine --json
     """
@@ -52,7 +52,7 @@ def plan(study: Path, *, prices: Path | None, as_json: bool) -> None:
         if asked.provider.base_url == "simulated"
         else offers(asked.provider.base_url, asked.provider.key_env, study)
     )
-    found = make(asked, prices=None if prices is None else price_tables.load(prices), offers=said)
+    found = make(study, prices=None if prices is None else price_tables.load(prices), offers=said)
     today = datetime.now(UTC).date()
     if as_json:
         click.echo(json.dumps(found.to_dict() | {"warnings": found.warnings(today)}, indent=2, allow_nan=False))

@@ -204,7 +204,10 @@ class Prices:
         found = self._named(model)
         if found is not None:
             return found, False
-        base = model.split(":")[1] if model.startswith(_TUNED) else model
+        # A base model's name may hold colons of its own, as those of local servers do.
+        pieces = model.removeprefix(_TUNED).split(":") if model.startswith(_TUNED) else [model]
+        bases = [":".join(pieces[:count]) for count in range(len(pieces), 0, -1)]
+        base = next((each for each in bases if self._named(each) is not None), bases[-1])
         found = self._named(base)
         if found is None:
             raise InputError.at(

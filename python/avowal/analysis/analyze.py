@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
+from itertools import count
 
 import polars as pl
 
@@ -50,30 +51,8 @@ def analyze(
     """
     settings = settings or Settings()
     _check(settings)
-    steps = len(material.models) * (len(material.groups) + len(material.sets))
-    done = 0
-
-    def step() -> None:
-        nonlocal done
-        done += 1
-        if progress is not None:
-            progress(done, steps)
-
-    groups: dict[str, dict[str, GroupResult]] = {}
-    for model in material.models:
-        # Models that differ in their reports alone have the same choices, which are fitted once.
-        for group in material.groups:
-            found = groups.setdefault(decider(model, group), {})
-            if group not in found:
-                result = group_result(
-                    model.choices.get(group),
-                    model.weights.get(group),
-                    material.contexts,
-                    ours=settings.weights == "fitted",
-                )
-                if result is not None:
-                    found[group] = result
-            step()
+    step = _counter(len(material.models) * (len(material.groups) + len(material.sets)), progress)
+    groups = _all_groups(material, settings, step)
     known: dict[tuple[object, ...], SetResult] = {}
     models = tuple(_model(model, material, groups, settings, known, step) for model in material.models)
     return Analysis(
@@ -87,6 +66,37 @@ def analyze(
         differences={name: _differences(material, models, name, settings.level) for name in material.sets},
         targets=material.targets is not None,
     )
+
+
+def _counter(steps: int, progress: Callable[[int, int], None] | None) -> Callable[[], None]:
+    """Return what is called after each step, and tells how many of all are done."""
+    done = count(1)
+
+    def step() -> None:
+        number = next(done)
+        if progress is not None:
+            progress(number, steps)
+
+    return step
+
+
+def _all_groups(material: Material, settings: Settings, step: Callable[[], None]) -> dict[str, dict[str, GroupResult]]:
+    """Fit every group of choices, by who decided; models that differ in their reports alone have the same choices."""
+    groups: dict[str, dict[str, GroupResult]] = {}
+    for model in material.models:
+        for group in material.groups:
+            found = groups.setdefault(decider(model, group), {})
+            if group not in found:
+                result = group_result(
+                    model.choices.get(group),
+                    model.weights.get(group),
+                    material.contexts,
+                    ours=settings.weights == "fitted",
+                )
+                if result is not None:
+                    found[group] = result
+            step()
+    return groups
 
 
 def decider(model: ModelMaterial, group: str) -> str:
@@ -158,16 +168,20 @@ def _r(one: pl.DataFrame, other: pl.DataFrame) -> float | None:
 
 
 def _others(model: ModelMaterial, group: str, material: Material, groups: Mapping[str, Groups]) -> list[pl.DataFrame]:
-    """Return the weights of the other minds: models with choices of their own, in the same setting."""
+    """Return the weights of the other minds: models of another base with choices of their own, in the same setting.
+
+    The same base under another seed was trained on the same targets, and has the same native weights: reports that
+    agree with its weights as well say nothing of privileged access.
+    """
     if group == "learned_by_others":
         return []
     found = {}
     for other in material.models:
         name = decider(other, group)
-        # A model trained to report something else is no other mind, but this one again.
-        same = decider(other, "learned") == decider(model, "learned")
-        if not same and other.setting == model.setting and group in groups[name] and groups[name][group].estimated:
-            found[decider(other, "learned")] = groups[name][group].weights
+        # After introspection training, what was taught has its part in the weights.
+        alike = other.variant == model.variant if after(group) else other.setting == model.setting
+        if alike and other.mind != model.mind and group in groups[name] and groups[name][group].estimated:
+            found[name] = groups[name][group].weights
     return list(found.values())
 
 
@@ -273,7 +287,7 @@ def _usable(model: ModelResult, name: str) -> bool:
 def _differences(
     material: Material, models: Sequence[ModelResult], name: str, level: float
 ) -> list[tuple[str, str, Combination, int]]:
-    """Compare models that differ in one thing: in who decides, or in what introspection training taught."""
+    """Compare models of one setting that differ in one thing: the base, the seed, the wording, or what was taught."""
     held = [
         (model, its)
         for model, its in zip(models, material.models, strict=True)
@@ -283,10 +297,10 @@ def _differences(
     for place, (one, its) in enumerate(held):
         for other, other_its in held[place + 1 :]:
             sides = one.sets[name], other.sets[name]
-            same = its.decider is not None and its.decider == other_its.decider
+            apart = sum(a != b for a, b in zip(its.traits, other_its.traits, strict=True))
             # Models of one chain share what stands before introspection training.
             known = sides[0] is sides[1] or (id(sides[0]), id(sides[1])) in found
-            if not known and (same or its.variant == other_its.variant):
+            if not known and apart <= 1 and its.setting == other_its.setting:
                 compared = difference(sides[0].accuracy, sides[1].accuracy, level=level)
                 found[id(sides[0]), id(sides[1])] = (one.name, other.name, *compared)
     return list(found.values())

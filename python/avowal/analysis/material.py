@@ -102,6 +102,11 @@ class ModelMaterial:
         The contexts that a set of reports was asked about; where it is silent, it is told from the reports.
     decider
         Models with the same choices have the same one; None for a model by itself.
+    base
+        Models of one base are no other minds to each other; None for a model by itself.
+    traits
+        What may set it apart from others of its setting, in an order that all models of a material have in common;
+        those that differ in one trait at most are compared.
     setting
         Models of other settings are no other minds, but minds under other weights; empty for the usual one.
     variant
@@ -117,9 +122,16 @@ class ModelMaterial:
     missing: Mapping[str, str]
     asked: Mapping[str, Sequence[str]] = field(default_factory=dict)
     decider: str | None = None
+    base: str | None = None
+    traits: tuple[object, ...] = ()
     setting: str = ""
     variant: str = ""
     targets: pl.DataFrame | None = None
+
+    @property
+    def mind(self) -> str:
+        """The base model, or the model's own name where that is unknown."""
+        return self.name if self.base is None else self.base
 
 
 @dataclass(frozen=True, slots=True)

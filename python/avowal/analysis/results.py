@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from avowal.account import Account, total
 from avowal.accuracy import Accuracy, Gain
 from avowal.analysis.groups import GroupResult
-from avowal.analysis.material import LABELS
+from avowal.analysis.material import LABELS, SETS
 from avowal.companions import Companions
 from avowal.jackknife import Combination, ContextBootstrap
 from avowal.text import interval
@@ -142,8 +142,8 @@ class Analysis:
 
     @property
     def replies(self) -> dict[str, Account]:
-        """Replies planned, valid and lost by model, over all its sets."""
-        return {model.name: total(s.accuracy.replies for s in model.sets.values()) for model in self.models}
+        """Replies planned, valid and lost by model; those that count in two accuracies are counted once."""
+        return {model.name: total(_asked(model).values()) for model in self.models}
 
     @property
     def warnings(self) -> list[str]:
@@ -162,3 +162,14 @@ class Analysis:
                         f"{contexts.lost} of {contexts.planned} contexts are lost{span}"
                     )
         return lines
+
+
+def _asked(model: ModelResult) -> dict[tuple[str, ...], Account]:
+    """Return the accounts of a model's replies by the sets of reports that they came in.
+
+    With choices before and after introspection training, one set of reports is compared with two sets of weights.
+    """
+    found: dict[tuple[str, ...], Account] = {}
+    for name, result in model.sets.items():
+        found.setdefault(SETS[name][1], result.accuracy.replies)
+    return found

@@ -11,7 +11,7 @@ import polars as pl
 
 from avowal import tables
 from avowal.analysis import Analysis, Material, ModelMaterial, Settings, analyze
-from avowal.analysis.material import GROUPS, NOT_ASKED, SETS, reasons
+from avowal.analysis.material import GROUPS, NOT_ASKED, SETS, after, reasons
 from avowal.lines import Training
 from avowal.study.chains import Chain, belongs, chains
 from avowal.study.collect import Collected, StageAccount
@@ -188,7 +188,9 @@ def _model(
         stages = _deciding(group, own, listed, chain)
         begun = [chosen[stage.name] for stage in stages if stage.name in chosen]
         if begun:
-            choices[group] = pl.concat(begun).with_columns(pl.lit(chain.name).alias("model"))
+            # Chains that share choices share the name that their fits are drawn under, whichever comes first.
+            name = chain.decider if after(group) is None else chain.name
+            choices[group] = pl.concat(begun).with_columns(pl.lit(name).alias("model"))
         else:
             no_choices[group] = _why(stages, states)
     reports, no_reports, asked = {}, {}, {}
@@ -211,6 +213,8 @@ def _model(
         missing,
         asked,
         decider=chain.decider,
+        base=chain.base,
+        traits=chain.traits,
         setting=chain.setting,
         variant=chain.variant,
         targets=under,

@@ -61,6 +61,11 @@ class Chain:
         return _joined([self.setting, wording, TAUGHT[self.label]])
 
     @property
+    def traits(self) -> tuple[object, ...]:
+        """What may set it apart from chains of its setting; chains that differ in one thing of it are compared."""
+        return self.base, self.seed, self.wording, self.label
+
+    @property
     def _start(self) -> str:
         return f"{self.base}, seed {self.seed}" if self.several else self.base
 

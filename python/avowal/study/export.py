@@ -37,7 +37,8 @@ def export(place: Place, form: str, folder: Path) -> tuple[Path, ...]:
         Where the study runs, or ran.
     form
         ``parquet``: all tables, as ``avowal analyze`` writes them. ``csv``: the authors' files, which
-        ``avowal replicate`` reads; they hold what the paper's study has, without weights after introspection training.
+        ``avowal replicate`` reads; they hold what the paper's study has, without weights after introspection training,
+        and each variant in a folder of its own.
         ``jsonl``: one line for each request, with its replies raw and whole.
     folder
         Made where it doesn't exist.
@@ -104,32 +105,45 @@ def _lines(store: Store) -> Iterator[dict[str, Any]]:
 
 
 def _csv(place: Place, folder: Path) -> tuple[Path, ...]:
+    """Write the usual models into the folder and each variant of them into one of its own.
+
+    A folder of the authors' format has one mean of its models and one file of targets, and takes each model for a mind
+    of its own; so none may hold both a model and its variants.
+    """
     collected = look(place)
     found = material(collected)
     widths = {len(context.attributes) for context in found.contexts}
     if len(widths) > 1:
         expected = "contexts with equal numbers of attributes, as the authors' files have columns for"
         raise InputError.at(expected, sorted(widths), field="format csv")
-    texts = {files.SCENARIOS: scenarios_text(found.contexts), **_targets(found)}
+    texts: dict[str, str] = {}
     taken: dict[str, str] = {}
-    for model in found.models:
-        name = _prefix(model.name)
-        if taken.setdefault(name, model.name) != model.name:
-            raise InputError.at(f"names that differ as files from {taken[name]!r}", repr(model.name), field="models")
-        texts |= {f"{name}_{ending}.csv": text for ending, text in _of_model(model, collected, max(widths))}
+    for variant in dict.fromkeys(model.variant for model in found.models):
+        models = [model for model in found.models if model.variant == variant]
+        inside = f"{_prefix(variant)}/" if variant else ""
+        texts |= {f"{inside}{files.SCENARIOS}": scenarios_text(found.contexts)}
+        texts |= {f"{inside}{name}": text for name, text in _targets(found, models[0]).items()}
+        for model in models:
+            name = f"{inside}{_prefix(model.decider or model.name)}"
+            if taken.setdefault(name, model.name) != model.name:
+                expected = f"names that differ as files from {taken[name]!r}"
+                raise InputError.at(expected, repr(model.name), field="models")
+            texts |= {f"{name}_{ending}.csv": text for ending, text in _of_model(model, collected, max(widths))}
     written = []
     for file, text in texts.items():
+        (folder / file).parent.mkdir(exist_ok=True)
         with whole(folder / file) as part:
             part.write_text(text, encoding="utf-8", newline="")
         written.append(folder / file)
     return tuple(written)
 
 
-def _targets(found: Material) -> dict[str, str]:
-    """Return the file of targets with its name; none for a study that trains nothing."""
-    if found.targets is None or not len(found.targets):
+def _targets(found: Material, model: ModelMaterial) -> dict[str, str]:
+    """Return the file of a variant's targets with its name; none for a study that trains nothing."""
+    targets = found.targets if model.targets is None else model.targets
+    if targets is None or not len(targets):
         return {}
-    known = dict(found.targets.group_by("context", maintain_order=True).agg("weight").iter_rows())
+    known = dict(targets.group_by("context", maintain_order=True).agg("weight").iter_rows())
     trained = [context for context in found.contexts if context.name in known]
     return {files.TARGETS: targets_text(trained, [known[context.name] for context in trained])}
 

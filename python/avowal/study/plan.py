@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
@@ -14,7 +14,9 @@ from avowal.calibrated import likeness
 from avowal.cost import Item, quote
 from avowal.errors import InputError
 from avowal.prices import RATES, Entry, Mode, Prices
+from avowal.provider import Endpoint
 from avowal.study.config import StudyFile, read
+from avowal.study.left import Left, left
 from avowal.study.shutdowns import Offers, Shutdown, shutdown
 from avowal.study.stages import Stage, stages
 from avowal.study.training_checks import LEAST
@@ -63,6 +65,8 @@ class Plan:
         By base model, what a study of this size would show, by simulation; and whose behaviour was simulated.
     unasked
         Why the endpoint didn't tell; empty where it did, or wasn't asked.
+    left
+        By stage, what the runs so far have left; None where there was none.
     """
 
     study: StudyFile
@@ -70,11 +74,23 @@ class Plan:
     shutdowns: tuple[Shutdown, ...]
     power: dict[str, tuple[str, Power]]
     unasked: str = ""
+    left: Mapping[str, Left] | None = None
 
     @property
     def price(self) -> Decimal:
         """US dollars for everything, exact."""
         return price_tables.total(each.item.price for each in self.stages)
+
+    @property
+    def price_left(self) -> Decimal:
+        """US dollars for what is left; for everything where nothing has been run."""
+        return self.price if self.left is None else price_tables.total(each.price for each in self.left.values())
+
+    @property
+    def requests_left(self) -> int:
+        """Requests left, without the lines of training files."""
+        asked = (each for each in self.stages if each.item.billing != "training")
+        return sum(each.item.requests if self.left is None else self.left[each.stage.name].requests for each in asked)
 
     def warnings(self, today: datetime.date) -> list[str]:
         """Tell what should be known before the first paid request.
@@ -125,6 +141,7 @@ class Plan:
         return {
             "name": self.study.name,
             "price": str(self.price),
+            "left": None if self.left is None else {"requests": self.requests_left, "price": str(self.price_left)},
             "stages": [
                 {
                     "stage": each.stage.name,
@@ -143,6 +160,7 @@ class Plan:
                     "input_tokens": each.item.input_tokens,
                     "output_tokens": each.item.output_tokens,
                     "price": str(each.item.price),
+                    **_left_of(None if self.left is None else self.left[each.stage.name]),
                 }
                 for each in self.stages
             ],
@@ -168,9 +186,9 @@ def plan(
     Parameters
     ----------
     study
-        A study's folder, or its file as read.
+        A study's folder, whose database says what is left; or its file as read.
     prices
-        The built-in prices if None. The simulated provider costs nothing.
+        The built-in prices if None. The simulated provider costs nothing, nor does an endpoint on this machine.
     replicates
         Studies simulated for the power of the design; 0 for none.
     offers
@@ -183,10 +201,11 @@ def plan(
     Raises
     ------
     InputError
-        For a bad file, or a base model without a price.
+        For a bad file, a base model without a price, or a database of another version.
     """
     asked = study if isinstance(study, StudyFile) else read(study)
-    free = asked.provider.base_url == "simulated"
+    simulated = asked.provider.base_url == "simulated"
+    free = simulated or Endpoint(asked.provider.base_url).local
     table = pricing(asked, free=free, prices=prices)
     listed = stages(asked)
     planned = []
@@ -195,9 +214,12 @@ def plan(
         mode: Mode = "batch" if asked.provider.mode == "batch" else "sync"
         items = quote([each.sends for each in own], [base], seed=asked.seed, prices=table, mode=mode).items
         planned += [Planned(stage, item) for stage, item in zip(own, items, strict=True)]
-    shutting = () if free else tuple(filter(None, (shutdown(base, offers) for base in asked.models.base)))
+    shutting = () if simulated else tuple(filter(None, (shutdown(base, offers) for base in asked.models.base)))
     found = _power(asked, replicates) if replicates else {}
-    return Plan(asked, tuple(planned), shutting, found, "" if offers is None else offers.problem)
+    known = None
+    if not isinstance(study, StudyFile):
+        known = left(Path(study), asked, [(each.stage, each.item) for each in planned], table)
+    return Plan(asked, tuple(planned), shutting, found, "" if offers is None else offers.problem, known)
 
 
 def pricing(study: StudyFile, *, free: bool, prices: Prices | None = None) -> Prices:
@@ -262,6 +284,14 @@ def _power(study: StudyFile, replicates: int) -> dict[str, tuple[str, Power]]:
         simulated = power(base=model.settings.but(sizes), replicates=replicates, seed=study.seed, pricing=free)
         found[base] = (str(model.name), simulated)
     return found
+
+
+def _left_of(found: Left | None) -> dict[str, Any]:
+    """Return what a JSON document says of what is left of a stage."""
+    if found is None:
+        return {"state": None, "left": None}
+    tokens = {"input_tokens": found.input_tokens, "output_tokens": found.output_tokens}
+    return {"state": found.state, "left": {"requests": found.requests, **tokens, "price": str(found.price)}}
 
 
 def _shutting(found: Shutdown, today: datetime.date) -> str:
