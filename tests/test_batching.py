@@ -53,7 +53,7 @@ def test_no_batch_is_larger_than_its_limits_and_no_more_tokens_wait(tmp_path: Pa
 
 
 def test_detached_runs_submit_and_later_ones_pick_up(tmp_path: Path) -> None:
-    with running(batch_seconds=0.3, state=tmp_path / "p") as url:
+    with running(batch_seconds=1.5, state=tmp_path / "p") as url:
         assert not asked(tmp_path, url, 8, detach=True)
         assert not asked(tmp_path, url, 8, detach=True)
         assert rows(tmp_path, "select count(*) from replies") == [(0,)]
@@ -135,10 +135,10 @@ asked(Path(sys.argv[1]), sys.argv[2], 7)
 def test_a_process_that_is_killed_asks_nothing_twice(tmp_path: Path, point: str) -> None:
     with running(batch_seconds=0.1, state=tmp_path / "p") as url:
         killed(DYING, tmp_path, url, point)
-        # More may be planned by then: what was in the batch stays in it.
+        # More may be planned by then: what was in a batch stays in it, and what was not yet goes with the rest.
         assert asked(tmp_path, url, 9)
     assert all_answered(tmp_path, 9)
-    assert created(tmp_path / "p") == 2
+    assert created(tmp_path / "p") == (1 if point == "upload" else 2)
     answered = [row["custom_id"] for row in log(tmp_path / "p") if row.get("custom_id")]
     assert len(answered) == len(set(answered)) == 9
 

@@ -13,7 +13,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from avowal.errors import InputError
-from avowal.study.store import FILE, VERSION, Answer, Request, Store
+from avowal.study.schema import VERSION
+from avowal.study.store import FILE, Answer, Request, Store
 
 
 def request(number: int, key: str | None = None) -> Request:

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import io
 import json
+import os
 import signal
 import sqlite3
 import sys
+import threading
+from contextlib import suppress
 from pathlib import Path
 from typing import NoReturn
 
@@ -100,29 +103,42 @@ def main() -> None:
         if isinstance(stream, io.TextIOWrapper):
             # A terminal that knows no dash shows a question mark rather than a traceback.
             stream.reconfigure(errors="replace")
+    code = _code()
+    if any(not each.daemon for each in threading.enumerate() if each is not threading.main_thread()):
+        # Interrupted twice: threads that wait for a provider may do so for minutes, and nobody waits for them.
+        with suppress(OSError, ValueError):
+            sys.stdout.flush()
+        os._exit(code)
+    sys.exit(code)
+
+
+def _code() -> int:
+    """Run the command and return the exit code; what went wrong is told in one line."""
     try:
         code = app.main(standalone_mode=False)
     except click.ClickException as error:
         error.show()
-        sys.exit(error.exit_code)
+        return error.exit_code
+    except SystemExit as error:
+        return error.code if isinstance(error.code, int) else 1
     except (KeyboardInterrupt, click.Abort):
         click.echo("avowal: interrupted", err=True)
-        sys.exit(INTERRUPTED)
+        return INTERRUPTED
     except AvowalError as error:
         click.echo(f"avowal: {error}", err=True)
-        sys.exit(2)
+        return 2
     except BrokenPipeError:
         # Whoever read the output has gone; what is left of it has nowhere to go either.
         sys.stderr.close()
-        sys.exit(1)
+        return 1
     except sqlite3.OperationalError as error:
         click.echo(f"avowal: the study's database can't be written: {error}", err=True)
-        sys.exit(2)
+        return 2
     except OSError as error:
         # A full disk, a closed device: nothing that a traceback would explain.
         click.echo(f"avowal: {error.filename or 'output'}: {error.strerror or error}", err=True)
-        sys.exit(2)
-    sys.exit(code if isinstance(code, int) else 0)
+        return 2
+    return code if isinstance(code, int) else 0
 
 
 def _terminated(*_: object) -> NoReturn:

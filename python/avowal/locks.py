@@ -25,15 +25,18 @@ def hold(descriptor: int, path: Path, expected: str) -> None:
     Raises
     ------
     InputError
-        Where another process holds it.
+        Where another process holds it, or the file system has no locks.
     """
     if sys.platform != "win32":
         import fcntl
 
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
+        except BlockingIOError:
             raise InputError.at(expected, "one that does", file=path) from None
+        except OSError as error:
+            wanted = "a file system on which files can be locked (such as a disk of this machine)"
+            raise InputError.at(wanted, error.strerror, file=path) from None
 
 
 def held(path: Path) -> bool:
@@ -57,6 +60,8 @@ def held(path: Path) -> bool:
         try:
             # Shared, so that two who ask at once don't take each other for a holder.
             fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
-        except OSError:
+        except BlockingIOError:
             return True
+        except OSError:
+            return False
     return False

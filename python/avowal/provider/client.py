@@ -288,7 +288,9 @@ class Client:
             # A computer that slept in between has waited for longer than its clock may know.
             if max(waited, self._clock() - began) + wait > self.policy.deadline:
                 limit = f"a wait of {wait:.10g} s would pass the limit of {self.policy.deadline:.10g} s for one request"
-                raise self._error(reply, kinds, f"Given up: {limit}; try again later.")
+                # So long a wait is everybody's: other requests would be told the same.
+                late = replace(reply, passing=reply.asked is None or reply.asked <= self.policy.deadline)
+                raise self._error(late, kinds, f"Given up: {limit}; try again later.")
             kinds.append(reply.kind)
             self._tell(f"{reply.kind} from {self.url}; waiting {wait:.1f} s (failure {len(kinds)})")
             self._sleep(wait)

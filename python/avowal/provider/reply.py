@@ -8,6 +8,9 @@ from typing import Any, Literal, TypeAlias
 
 Fault: TypeAlias = Literal["unreadable", "empty", "refused", "filtered", "truncated"]
 
+MOST = 2**53
+"""Tokens from which on a count is none: no database, table or price would hold it."""
+
 _FINISHES: dict[str, Fault] = {"length": "truncated", "content_filter": "filtered"}
 
 
@@ -81,7 +84,7 @@ def usage(body: str) -> tuple[int | None, int | None]:
         found = held["prompt_tokens"], held["completion_tokens"]
     except (ValueError, LookupError, TypeError, RecursionError):
         return None, None
-    return found if all(type(each) is int and each >= 0 for each in found) else (None, None)
+    return found if all(type(each) is int and 0 <= each < MOST for each in found) else (None, None)
 
 
 def _first(choice: Any) -> Completion:
@@ -90,10 +93,15 @@ def _first(choice: Any) -> Completion:
         return Completion("", "unreadable")
     refusal, text = message.get("refusal"), message.get("content")
     if isinstance(refusal, str) and refusal:
-        return Completion(refusal, "refused")
+        return Completion(_encodable(refusal), "refused")
     if text is not None and not isinstance(text, str):
         return Completion("", "unreadable")
     fault = _FINISHES.get(str(choice.get("finish_reason")))
     if fault is None and not (text or "").strip():
         fault = "empty"
-    return Completion(text or "", fault)
+    return Completion(_encodable(text or ""), fault)
+
+
+def _encodable(text: str) -> str:
+    # JSON may hold halves of characters, which no table and no file can.
+    return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")

@@ -14,6 +14,10 @@ MINUTE = 60.0
 """Seconds in which limits per minute count: any that long, wherever it begins."""
 
 
+LONGEST = 3600.0
+"""Seconds after which those who wait look again: a provider may ask for more than a wait can last."""
+
+
 class Throttle:
     """Lets requests begin, in the order in which they ask, from any thread; a thread has one under way at most.
 
@@ -62,21 +66,23 @@ class Throttle:
         self._resting: list[Condition] = []
         self._own = threading.local()
 
-    def acquire(self, tokens: int) -> bool:
+    def acquire(self, tokens: int, given_up: Callable[[], bool] = lambda: False) -> bool:
         """Wait until a request may begin.
 
         Parameters
         ----------
         tokens
             That it is expected to take.
+        given_up
+            Whether it isn't wanted any more; is asked again after :meth:`wake`.
 
         Returns
         -------
         bool
-            False where :meth:`stop` came first: the request may not begin.
+            False where :meth:`stop` came first, or nobody wants it: the request may not begin.
         """
         with self._guard:
-            return self._acquire(tokens)
+            return self._acquire(tokens, given_up)
 
     def try_acquire(self, tokens: int) -> bool:
         """Begin a request if it needn't wait; else return False."""
@@ -138,7 +144,7 @@ class Throttle:
             mine, end = Condition(self._guard), self._clock() + seconds
             self._resting.append(mine)
             while not self._stopped and (left := end - self._clock()) > 0:
-                self._wait(mine, left)
+                self._wait(mine, min(left, LONGEST))
             self._resting.remove(mine)
             if tokens is not None and not self._acquire(tokens):
                 self._begin(tokens)
@@ -151,17 +157,23 @@ class Throttle:
             for each in (*self._waiting, *self._resting):
                 each.notify()
 
-    def _acquire(self, tokens: int) -> bool:
+    def wake(self) -> None:
+        """Let all who wait to begin look whether what they wait for is still wanted."""
+        with self._guard:
+            for each in self._waiting:
+                each.notify()
+
+    def _acquire(self, tokens: int, given_up: Callable[[], bool] = lambda: False) -> bool:
         mine = Condition(self._guard)
         self._waiting.append(mine)
         try:
-            while not self._stopped:
+            while not self._stopped and not given_up():
                 # Only the first in the line looks and is woken: a crowd would spend its time on looking.
                 left = self._left(tokens) if self._waiting[0] is mine else None
                 if left == 0:
                     self._take(tokens)
                     return True
-                self._wait(mine, left)
+                self._wait(mine, left if left is None else min(left, LONGEST))
             return False
         finally:
             self._waiting.remove(mine)

@@ -111,9 +111,18 @@ class _Work:
         # With that many failures and no reply between them, each worker has seen one: nobody answers there.
         self._patience, self._failures = workers, 0
         self._guard = threading.Lock()
+        self._broken = False
 
     def run(self) -> None:
         """Do one worker's part."""
+        try:
+            self._work()
+        except BaseException:
+            # What ends one worker unforeseen ends all of them: what it has lost is not to be lost again and again.
+            self._broken = True
+            raise
+
+    def _work(self) -> None:
         ended: list[Asked] = []
         while (taken := self._take()) is not None:
             left, body, price = taken
@@ -121,7 +130,7 @@ class _Work:
                 # The wait may be long: what has come is put on the disk first.
                 self._write(ended, [])
                 ended = []
-                if not self._throttle.acquire(left.tokens):
+                if not self._throttle.acquire(left.tokens, lambda: self._broken or self.reason is not None):
                     self._give_back(left, price)
                     return
             self._write(ended, [left.key])
@@ -130,7 +139,7 @@ class _Work:
 
     def _take(self) -> tuple[Left, dict[str, Any], Decimal] | None:
         with self._guard:
-            if self._stop.is_set() or self.reason is not None or not self.waiting:
+            if self._broken or self._stop.is_set() or self.reason is not None or not self.waiting:
                 return None
             left = self.waiting[0]
             body = json.loads(left.body)
@@ -183,6 +192,7 @@ class _Work:
             self._failures += 1
             if not error.passing or self._failures >= self._patience:
                 self.reason = self.reason or StageError(str(error))
+                self._throttle.wake()
 
     def _price(self, left: Left, body: dict[str, Any], prompt: int, reply: int) -> Decimal:
         return self._budget.price(left.base, body["model"], prompt, reply, "sync")

@@ -73,14 +73,19 @@ def _answer(line: dict[str, Any], known: set[str], batch: str) -> Answer:
     response, error = line.get("response"), line.get("error")
     held = response if isinstance(response, dict) else {}
     status = held.get("status_code") if type(held.get("status_code")) is int else None
-    body = json.dumps(held["body"] if held.get("body") is not None else line, ensure_ascii=False)
+    body = json.dumps(held["body"] if held.get("body") is not None else line)
     failure = None
     if identity not in known:
-        identity, failure, body = UNKNOWN + identity, "unknown id", json.dumps(line, ensure_ascii=False)
+        identity, failure, body = UNKNOWN + _plain(identity), "unknown id", json.dumps(line)
     elif error:
-        failure = str(error.get("code") or "error") if isinstance(error, dict) else "error"
-        body = json.dumps(line, ensure_ascii=False)
+        failure = _plain(error.get("code") or "error") if isinstance(error, dict) else "error"
+        body = json.dumps(line)
     elif status is None or not 200 <= status < 300:
         failure = "unreadable" if status is None else f"HTTP {status}"
     prompt, completion = usage(body)
     return Answer(identity, body, failure, status, None, (), prompt, completion, batch)
+
+
+def _plain(told: object) -> str:
+    # JSON may hold halves of characters, which no database can.
+    return str(told).encode("ascii", "backslashreplace").decode()

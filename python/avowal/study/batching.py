@@ -7,7 +7,7 @@ import sqlite3
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from hashlib import sha256
@@ -18,7 +18,7 @@ from avowal.study.batch_lines import answers, whole
 from avowal.study.ending import Interrupted, StageError
 from avowal.study.store import Answer, Left, Store, insert_answer
 
-__all__ = ["Limits", "ask_in_batches"]
+__all__ = ["Limits", "ask_in_batches", "waiting"]
 
 INTENDED = "intended"
 """The state of a batch that may have been created, or not: its row has no name of the provider's yet."""
@@ -58,7 +58,8 @@ def ask_in_batches(
     endpoint_path: str = "/v1/chat/completions",
     limits: Limits | None = None,
     detach: bool = False,
-    hold: Callable[[Sequence[Left]], object] = lambda _: None,
+    more: bool = True,
+    hold: Callable[[Sequence[Left], bool], object] = lambda *_: None,
     told: Callable[[Sequence[Answer]], object] = lambda _: None,
 ) -> bool:
     """Ask what a stage has left, batch after batch; batches that are under way already are picked up.
@@ -81,8 +82,11 @@ def ask_in_batches(
         Of batches; the documented ones if None.
     detach
         Whether to return as soon as all that fits has been submitted. What has ended by then is read.
+    more
+        Whether anything is submitted; if not, what an earlier run has submitted is read.
     hold
-        Is given the requests of a batch before it is written down; what it raises ends the stage.
+        Is given the requests of a batch before it is written down, and whether it is under way already; what it raises
+        ends the stage, once what is under way has been read.
     told
         Is given the replies of a batch once they are on the disk; of one that failed as a whole, a failure for each
         request, which is not on the disk, since nothing was asked.
@@ -90,24 +94,26 @@ def ask_in_batches(
     Returns
     -------
     bool
-        Whether every request has its reply; if not, batches are under way.
+        Whether no batch is under way any more, and none is needed.
 
     Raises
     ------
     StageError
-        Where a batch fails its validation or was cancelled, the provider refuses a request, or requests got no reply in
-        three batches; with its reason.
+        Where a batch fails its validation or was cancelled, its files can't be read, the provider refuses a request, or
+        requests got no reply in three batches; with its reason.
     Interrupted
         Where `stop` was set.
     """
     work = _Work(store, client, stage, endpoint_path, limits or Limits(), tell, hold, told)
     try:
+        work.recover()
         while True:
             if stop.is_set():
                 raise Interrupted
-            work.submit()
+            if more:
+                work.submit()
             ended = work.look()
-            if not work.open() and (not store.left(stage) or work.stuck()):
+            if not work.open() and (not more or work.limit or not store.left(stage) or work.stuck()):
                 break
             if detach and not ended:
                 return False
@@ -115,12 +121,22 @@ def ask_in_batches(
                 raise Interrupted
     except ProviderError as error:
         raise StageError(str(error)) from None
-    if left := store.left(stage):
+    if work.limit is not None:
+        raise work.limit
+    if more and (left := store.left(stage)):
         named = ", ".join(each.key for each in left[:3])
         raise StageError(
             f"{len(left):,} requests got no reply in {ROUNDS} batches: {named}, ...; the next run asks them again"
         )
     return True
+
+
+def waiting(store: Store, batch: str) -> list[Left]:
+    """Return the requests that are in a batch."""
+    found = store.rows(
+        "select key, base, body, tokens, reply_tokens from requests where batch = ? order by rowid", (batch,)
+    )
+    return [Left(*row) for row in found]
 
 
 class _Work:
@@ -134,13 +150,14 @@ class _Work:
         path: str,
         limits: Limits,
         tell: Callable[[str], object],
-        hold: Callable[[Sequence[Left]], object],
+        hold: Callable[[Sequence[Left], bool], object],
         told: Callable[[Sequence[Answer]], object],
     ) -> None:
         self._store, self._client, self._stage, self._path, self._limits = store, client, stage, path, limits
         self._tell, self._hold, self._told = tell, hold, told
         self._sent: Counter[str] = Counter()
         self._full = False
+        self.limit: StageError | None = None
 
     def open(self) -> list[tuple[str, str, str]]:
         """Return the batches whose replies aren't read: their names, states and digests."""
@@ -152,13 +169,28 @@ class _Work:
         """Whether all that is left was in as many batches as may be."""
         return all(self._sent[each.key] >= ROUNDS for each in self._store.left(self._stage))
 
-    def submit(self) -> None:
-        """Submit what is left and fits, and what may have been submitted when the process died."""
+    def recover(self) -> None:
+        """Adopt what was submitted when a process died, and plan again what was not."""
         for identity, state, digest in self.open():
-            if state == INTENDED:
-                self._create(identity, digest)
-        while not self._full and (part := self._part()):
-            self._hold(part)
+            if state != INTENDED:
+                continue
+            batch = batches.find(self._client, digest)
+            if batch is None:
+                with self._store.transaction() as db:
+                    db.execute("update requests set state = 'planned', batch = null where batch = ?", (identity,))
+                    db.execute("delete from batches where id = ?", (identity,))
+                continue
+            self._hold(waiting(self._store, identity), True)
+            self._adopt(identity, batch, "found")
+
+    def submit(self) -> None:
+        """Submit what is left and fits; at the spending limit nothing more."""
+        while not self._full and self.limit is None and (part := self._part()):
+            try:
+                self._hold(part, False)
+            except StageError as limit:
+                self.limit = limit
+                return
             self._create(*self._intend(part))
             self._sent.update(each.key for each in part)
 
@@ -206,7 +238,7 @@ class _Work:
     def _intend(self, part: Sequence[Left]) -> tuple[str, str]:
         """Write a batch down before it is created: whoever comes after a sudden end looks for it by its digest."""
         attempt = self._store.rows("select count(*) from batches where stage = ?", (self._stage,))[0][0] + 1
-        held = [self._stage, str(attempt), *(each.key for each in part)]
+        held = [self._store.fact("number") or "", self._stage, str(attempt), *(each.key for each in part)]
         digest = sha256("\n".join(held).encode()).hexdigest()[:32]
         with self._store.transaction() as db:
             db.execute(
@@ -222,23 +254,27 @@ class _Work:
 
     def _create(self, identity: str, digest: str) -> None:
         batch = batches.find(self._client, digest)
-        if batch is None:
-            rows = self._store.rows("select key, body from requests where batch = ? order by rowid", (identity,))
-            content = b"".join(self._line(key, body) for key, body in rows)
-            file = files.upload(self._client, "batch", f"avowal-{sha256(content).hexdigest()[:24]}.jsonl", content)
-            batch = batches.create(self._client, file, digest, endpoint=self._path)
-            self._tell(f"{self._stage}: batch {batch['id']} with {len(rows):,} requests submitted")
-        else:
-            self._tell(f"{self._stage}: batch {batch['id']} found")
+        if batch is not None:
+            self._adopt(identity, batch, "found")
+            return
+        lines = [self._line(each.key, each.body) for each in waiting(self._store, identity)]
+        content = b"".join(lines)
+        file = files.upload(self._client, "batch", f"avowal-{sha256(content).hexdigest()[:24]}.jsonl", content)
+        batch = batches.create(self._client, file, digest, endpoint=self._path)
+        self._adopt(identity, batch, f"with {len(lines):,} requests submitted")
+
+    def _adopt(self, identity: str, batch: dict[str, Any], how: str) -> None:
         with self._store.transaction() as db:
             db.execute("update batches set id = ? where id = ?", (batch["id"], identity))
             db.execute("update requests set batch = ? where batch = ?", (batch["id"], identity))
             _see(db, str(batch["id"]), batch)
+        self._tell(f"{self._stage}: batch {batch['id']} {how}")
 
     def _read(self, identity: str, batch: dict[str, Any]) -> None:
         """Write down all that a batch brought, at once."""
-        keys = [key for (key,) in self._store.rows("select key from requests where batch = ?", (identity,))]
-        found = answers(self._texts(batch), keys, identity)
+        keys = [each.key for each in waiting(self._store, identity)]
+        texts, lost = self._texts(batch)
+        found = answers(texts, keys, identity)
         failed = batch.get("status") == "failed"
         if not failed:
             had = {each.key for each in found}
@@ -251,14 +287,30 @@ class _Work:
             db.execute("update batches set read = 1 where id = ?", (identity,))
             _see(db, identity, batch)
         self._told([Answer(key, "", "batch failed", batch=identity) for key in keys] if failed else found)
+        if lost:
+            # Its replies are paid for: whether they are asked for again is for a person to say.
+            raise StageError(f"batch {identity}: {lost}; the next run asks again for what it held")
         self._stop_at(identity, batch, found)
 
-    def _texts(self, batch: dict[str, Any]) -> Iterable[str]:
+    def _texts(self, batch: dict[str, Any]) -> tuple[list[str], str]:
+        """Return what the files of a batch say, and why that isn't all; empty where it is."""
         counts = batch.get("request_counts") or {}
-        for field, least in (("output_file_id", counts.get("completed")), ("error_file_id", 0)):
+        done = counts.get("completed")
+        texts, lost = [], ""
+        if type(done) is int and done > 0 and not batch.get("output_file_id"):
+            lost = f"there is no file with its {done:,} replies"
+        for field, least in (("output_file_id", done), ("error_file_id", 0)):
             if batch.get(field):
-                at_least = least if type(least) is int else 0
-                yield files.content(self._client, str(batch[field]), partial(whole, least=at_least))
+                check = partial(whole, least=least if type(least) is int else 0)
+                try:
+                    texts.append(files.content(self._client, str(batch[field]), check))
+                except ProviderError as error:
+                    if error.status != 404 and error.kind != "unreadable":
+                        raise
+                    # What can be read of it is kept.
+                    texts.append(error.body if error.kind == "unreadable" else "")
+                    lost = str(error)
+        return texts, lost
 
     def _stop_at(self, identity: str, batch: dict[str, Any], found: Sequence[Answer]) -> None:
         """End the stage where asking again would not help."""

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Iterable
 from decimal import Decimal
 
 from avowal.prices import Mode, Prices
+from avowal.sends import Training
 from avowal.study.ending import StageError
+from avowal.study.stages import Stage
 
 __all__ = ["Budget"]
 
@@ -34,6 +37,27 @@ class Budget:
     def spent(self) -> Decimal:
         """US dollars spent by now."""
         return self._spent
+
+    def check(self, listed: Iterable[Stage], mode: Mode) -> None:
+        """Refuse prices that lack a rate which stages need, before anything is paid.
+
+        Parameters
+        ----------
+        listed
+            The stages.
+        mode
+            In which requests are sent.
+
+        Raises
+        ------
+        InputError
+            Names the model and the rate.
+        """
+        for stage in listed:
+            if isinstance(stage.sends, Training):
+                self.training(stage.base, 0)
+            else:
+                self.price(stage.base, stage.base if stage.model is None else "", 0, 0, mode)
 
     def price(self, base: str, model: str, prompt: int, reply: int, mode: Mode) -> Decimal:
         """Return the price of a request to a base model or to one tuned from it."""

@@ -4,11 +4,19 @@ from __future__ import annotations
 
 from avowal.errors import AvowalError
 
-__all__ = ["Interrupted", "StageError"]
+__all__ = ["Interrupted", "StageError", "printable"]
 
 
 class StageError(AvowalError):
     """A stage that can't go on, with the reason in the words of whoever stopped it; another run may try again."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(printable(reason))
+
+
+def printable(text: str) -> str:
+    """Return a text in one line and without what would steer a terminal: providers' words are anybody's."""
+    return "".join(letter if letter.isprintable() else "\ufffd" for letter in " ".join(text.split()))
 
 
 class Interrupted(BaseException):

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from uuid import uuid4
 
 from avowal.errors import InputError
 from avowal.provider import Endpoint
@@ -80,15 +81,23 @@ def place(home: str | Path, provider: str | None = None) -> Place:
         Where the file or the address is bad.
     """
     study = read(home)
-    asked = study.provider.base_url if provider is None else provider.strip().rstrip("/")
+    # The address is part of every request's name: one that is written otherwise must not make others of them.
+    asked, own = (_plain(each) for each in (provider or study.provider.base_url, study.provider.base_url))
     if asked != SIMULATED:
         Endpoint(asked)
-    dry = asked == SIMULATED != study.provider.base_url
+    dry = asked == SIMULATED != own
     return Place(Path(home), Path(home) / DRY_RUN if dry else Path(home), study, asked)
 
 
+def _plain(address: str) -> str:
+    return address.strip().rstrip("/")
+
+
 def bind(store: Store, found: Place) -> None:
-    """Note which provider a database's replies come from, once and for all.
+    """Note which provider a database's replies come from, once there is anything from it.
+
+    A new database gets a number of its own too, by which its jobs and batches are told from those of another study that
+    asks the same.
 
     Raises
     ------
@@ -96,8 +105,10 @@ def bind(store: Store, found: Place) -> None:
         Where it holds another provider's.
     """
     held = store.fact("endpoint")
-    if held is None:
-        store.note({"endpoint": found.endpoint, "study": found.study.name})
+    tables = ("requests", "jobs", "batches")
+    if held is None or not any(store.rows(f"select 1 from {table} limit 1") for table in tables):  # noqa: S608
+        number = store.fact("number") or uuid4().hex
+        store.note({"endpoint": found.endpoint, "study": found.study.name, "number": number})
     elif held != found.endpoint:
         expected = f"{held}, whose replies the study holds (for another provider, copy study.toml to a new folder)"
         raise InputError.at(expected, found.endpoint, file=store.path, field="provider")

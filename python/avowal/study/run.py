@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager
@@ -20,17 +21,24 @@ from avowal.study.ending import Interrupted, StageError
 from avowal.study.place import Place, bind, place, serving
 from avowal.study.plan import pricing
 from avowal.study.shutdowns import refuse_closed
-from avowal.study.spending import spent
+from avowal.study.spending import spent, under_way
 from avowal.study.stages import Stage, stages
 from avowal.study.store import Store
 from avowal.study.training_checks import refuse_short
-from avowal.study.watch import Watch
+from avowal.study.watch import Watch, duration
 from avowal.study.workshop import Workshop
 
 __all__ = ["Options", "Outcome", "run"]
 
 POLL = 10.0
 """Seconds between two looks at a job or a batch; a server on this machine is looked at ten times a second."""
+
+
+ENDING = "ending: what is under way is waited for and kept (once more, and it is given up: possibly paid twice)"
+"""What is told at Ctrl-C."""
+
+LONG = 30.0
+"""Seconds of a wait for the provider from which on somebody should know of it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,16 +129,18 @@ def run(
     InputError
         For a bad file or database, a study that another process runs, or a model without a price.
     KeyboardInterrupt
-        At Ctrl-C, once what was under way is on the disk.
+        At Ctrl-C, once what was under way is on the disk; at a second one at once.
     """
     asked, shown = options or Options(), watch or Watch(lambda _: None)
     found = place(home, asked.provider)
     # A server on this machine costs nothing, unless somebody says what it costs.
-    table = pricing(found.study, free=found.free and asked.prices is None, prices=asked.prices)
+    free = found.free and asked.prices is None
+    table = pricing(found.study, free=free, prices=asked.prices)
     listed = stages(found.study)
     chosen = _chosen(listed, asked.stages)
     for stage in listed:
         refuse_short(stage.sends)
+    limit = asked.max_cost if asked.max_cost is not None else _decimal(found.study.limits.spend)
     found.folder.mkdir(parents=True, exist_ok=True)
     stop = threading.Event()
     with Store.writing(found.folder) as store, serving(found) as endpoint, _throttle(found) as throttle:
@@ -141,15 +151,17 @@ def run(
             timeout=asked.timeout,
             folder=found.home,
             sleep=lambda seconds: _rest(throttle, seconds),
-            failed=throttle.failed,
+            failed=_Failures(throttle, shown).failed,
         )
+        budget = Budget(table, limit, spent(store, table, free=free))
+        budget.check(chosen, "batch" if found.study.provider.mode == "batch" else "sync")
+        # What earlier runs have left under way is paid for, whatever this one does.
+        budget.hold(Decimal(0) if free else under_way(store, table), begun=True)
         if not found.free:
             # Before anything is sent: the list of models takes the key along too.
             confirm(found, client)
             if not asked.closed:
                 refuse_closed(found.study.models.base, datetime.now(UTC).date(), told=_shutdowns(client))
-        limit = asked.max_cost if asked.max_cost is not None else _decimal(found.study.limits.spend)
-        budget = Budget(table, limit, spent(store, table))
         workshop = Workshop(
             found, listed, store, client, throttle, budget, stop, shown, asked.detach, 0.1 if found.free else POLL
         )
@@ -177,6 +189,23 @@ def _throttle(found: Place) -> Iterator[Throttle]:
 def _rest(throttle: Throttle, seconds: float) -> None:
     if not throttle.rest(seconds):
         raise Interrupted
+
+
+class _Failures:
+    """Hands failed tries on to the throttle, and tells of those that keep a run waiting, once for each wait."""
+
+    def __init__(self, throttle: Throttle, watch: Watch) -> None:
+        self._throttle, self._watch = throttle, watch
+        self._until = 0.0
+
+    def failed(self, kind: str, status: int | None, asked: float | None) -> None:
+        self._throttle.failed(kind, status, asked)
+        now, wait = time.monotonic(), LONG if asked is None else asked
+        if (asked is None and status is not None) or wait < LONG or now + wait <= self._until + 1:
+            return
+        self._until = now + wait
+        told = "it is tried again" if asked is None else f"the provider asks to wait {duration(asked)}"
+        self._watch.tell(f"{kind}: {told}")
 
 
 def _shutdowns(client: Client) -> dict[str, date]:
@@ -224,9 +253,11 @@ class _Schedule:
                     done, _ = wait(self._under_way, timeout=0.2, return_when=FIRST_COMPLETED)
                     for each in done:
                         self._end(each)
-            except BaseException:
+            except BaseException as error:
                 self._workshop.stop.set()
                 self._throttle.stop()
+                if isinstance(error, KeyboardInterrupt | SystemExit):
+                    self._workshop.watch.tell(ENDING)
                 raise
         return _Ended(tuple(self._finished), self._stopped, (*self._waiting, *(each.name for each in self._left)))
 

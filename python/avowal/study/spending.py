@@ -5,15 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import Literal
+from typing import Any, Literal
 
 from avowal import prices as price_tables
-from avowal.prices import Prices
+from avowal.prices import Mode, Prices
 from avowal.provider import Endpoint
 from avowal.study.place import SIMULATED
 from avowal.study.store import Store
 
-__all__ = ["Bill", "bills", "is_free", "spent"]
+__all__ = ["Bill", "bills", "is_free", "spent", "under_way"]
 
 _REPLIES = """
 select requests.stage, requests.base,
@@ -26,6 +26,26 @@ from replies join requests using (key)
 where failure is null or prompt_tokens is not null
 group by 1, 2, 3, 4 order by min(min(requests.rowid)) over (partition by requests.stage), 4
 """
+
+_BATCHED = """
+select base, json_extract(body, '$.model') <> base, sum(tokens - reply_tokens), sum(reply_tokens)
+from requests where state = 'sent' and batch in (select id from batches where read = 0 and state <> 'intended')
+group by 1, 2
+"""
+
+_UNSURE = """
+select base, json_extract(body, '$.model') <> base, sum((tokens - reply_tokens) * unsure), sum(reply_tokens * unsure)
+from requests where unsure > 0 group by 1, 2
+"""
+
+_TRAINING = """
+select json_extract(jobs.body, '$.model'), cast(facts.value as integer)
+from jobs join facts on facts.name = ? || jobs.digest
+where tokens is null and tuned is null and state not in ('intended', 'failed', 'cancelled')
+"""
+
+EXPECTED = "tokens of job "
+"""What stands before a job's digest in the name of the fact that says how many tokens it is expected to be billed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +79,7 @@ class Bill:
     price: Decimal
 
 
-def spent(store: Store, prices: Prices) -> Decimal:
+def spent(store: Store, prices: Prices, *, free: bool | None = None) -> Decimal:
     """Add up what a study has been billed so far.
 
     Parameters
@@ -68,21 +88,53 @@ def spent(store: Store, prices: Prices) -> Decimal:
         The study's database.
     prices
         In which every base model has its rates.
+    free
+        Whether nothing is paid; if None, so it is where the provider is simulated, or on this machine.
 
     Returns
     -------
     decimal.Decimal
-        US dollars, exact; 0 where the provider is simulated, or on this machine.
+        US dollars, exact.
 
     Raises
     ------
     InputError
         For a model without a rate that is needed.
     """
-    return price_tables.total(each.price for each in bills(store, prices))
+    return price_tables.total(each.price for each in bills(store, prices, free=free))
 
 
-def bills(store: Store, prices: Prices) -> tuple[Bill, ...]:
+def under_way(store: Store, prices: Prices) -> Decimal:
+    """Add up what earlier runs may still be billed for: batches and jobs at the provider, and requests in doubt.
+
+    Parameters
+    ----------
+    store, prices
+        As for :func:`spent`.
+
+    Returns
+    -------
+    decimal.Decimal
+        US dollars that are expected, exact.
+
+    Raises
+    ------
+    InputError
+        As for :func:`spent`.
+    """
+    asked: list[tuple[tuple[Any, ...], Mode]] = [
+        *((row, "batch") for row in store.rows(_BATCHED)),
+        *((row, "sync") for row in store.rows(_UNSURE)),
+    ]
+    found = [
+        prices.price(_priced_as(base, tuned), prompt, reply, mode=mode) for (base, tuned, prompt, reply), mode in asked
+    ]
+    parents = _parents(store)
+    found += [prices.training(_base(model, parents), tokens) for model, tokens in store.rows(_TRAINING, (EXPECTED,))]
+    return price_tables.total(found)
+
+
+def bills(store: Store, prices: Prices, *, free: bool | None = None) -> tuple[Bill, ...]:
     """List what a study has been billed so far.
 
     Every reply that came is billed, also a second one to the same request; prompts at the full rate, since they are
@@ -91,7 +143,7 @@ def bills(store: Store, prices: Prices) -> tuple[Bill, ...]:
 
     Parameters
     ----------
-    store, prices
+    store, prices, free
         As for :func:`spent`.
 
     Returns
@@ -104,7 +156,7 @@ def bills(store: Store, prices: Prices) -> tuple[Bill, ...]:
     InputError
         As for :func:`spent`.
     """
-    free = is_free(store.fact("endpoint"))
+    free = is_free(store.fact("endpoint")) if free is None else free
     return (*_trained(store, prices, free), *_asked(store, prices, free))
 
 
@@ -116,7 +168,7 @@ def is_free(endpoint: str | None) -> bool:
 def _asked(store: Store, prices: Prices, free: bool) -> list[Bill]:
     found = []
     for stage, base, tuned, batch, replies, prompt, completion, untold in store.rows(_REPLIES):
-        model = f"ft:{base}:" if tuned and not base.startswith("ft:") else base
+        model = _priced_as(base, tuned)
         mode: Literal["sync", "batch"] = "batch" if batch else "sync"
         price = Decimal(0) if free else prices.price(model, prompt, completion, mode=mode)
         found.append(Bill(stage, base, mode, replies, prompt, completion, untold, price))
@@ -124,16 +176,23 @@ def _asked(store: Store, prices: Prices, free: bool) -> list[Bill]:
 
 
 def _trained(store: Store, prices: Prices, free: bool) -> list[Bill]:
-    jobs = store.rows("select stage, json_extract(body, '$.model'), tuned, tokens from jobs order by rowid")
-    parents = {tuned: model for _, model, tuned, _ in jobs if tuned is not None}
+    parents = _parents(store)
     found = []
-    for stage, model, _, tokens in jobs:
-        if tokens is None:
-            continue
+    for stage, model, tokens in store.rows(
+        "select stage, json_extract(body, '$.model'), tokens from jobs where tokens is not null order by rowid"
+    ):
         base = _base(model, parents)
         price = Decimal(0) if free else prices.training(base, tokens)
         found.append(Bill(stage, base, "training", 1, tokens, 0, 0, price))
     return found
+
+
+def _priced_as(base: str, tuned: object) -> str:
+    return f"ft:{base}:" if tuned and not base.startswith("ft:") else base
+
+
+def _parents(store: Store) -> dict[str, str]:
+    return dict(store.rows("select tuned, json_extract(body, '$.model') from jobs where tuned is not null"))
 
 
 def _base(model: str, parents: Mapping[str, str]) -> str:

@@ -235,6 +235,7 @@ class _Maker:
             yield replace(stage, sends=sends, condition=condition.name)
 
     def _name(self, name: str) -> str:
-        several = self.seed is not None and len(self.study.training.seeds) > 1
+        # The first chain keeps its names when others are added: a stage is known by its name, and a job paid for by it.
+        further = self.seed is not None and self.seed != self.study.training.seeds[0]
         dose = f", {self.dose}" if self.dose else ""
-        return f"{self.base}: {name}{dose}" + (f", seed {self.seed}" if several else "")
+        return f"{self.base}: {name}{dose}" + (f", seed {self.seed}" if further else "")

@@ -13,10 +13,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from avowal.errors import InputError
+from avowal.errors import AvowalError, InputError
 from avowal.locks import hold
+from avowal.study.schema import SCHEMA, VERSION
 
-__all__ = ["FILE", "VERSION", "Answer", "Left", "Request", "Store", "insert_answer"]
+__all__ = ["FILE", "Answer", "Left", "Request", "Store", "insert_answer"]
 
 FILE = "study.db"
 """The name of the database in a study's folder."""
@@ -26,77 +27,6 @@ LOCK = "study.lock"
 
 SHOWN = 200
 """Characters of SQLite's own words that an error shows: some repeat the text that can't be read."""
-
-VERSION = 1
-"""Of the database's tables; a later one is refused rather than misread."""
-
-_SCHEMA = """
-create table facts (name text primary key, value text not null) strict;
-create table stages (
-    name text primary key,
-    place integer not null,      -- in the study's order
-    state text not null,         -- 'running', 'finished' or 'stopped'
-    began real not null,
-    ended real,
-    error text                   -- why it stopped
-) strict;
-create table requests (
-    key text primary key,        -- a hash of endpoint, body and replicate
-    stage text not null,         -- the first stage that asked it
-    base text not null,          -- the base model, which has the price
-    body text not null,          -- as sent, JSON; the model is the one that is asked
-    replicate integer not null,  -- requests of one body are told apart by it
-    tokens integer not null,     -- expected, of prompt and reply together
-    reply_tokens integer not null,  -- expected, of the reply alone
-    state text not null,         -- 'planned', 'sent', 'answered' or 'failed'
-    unsure integer not null default 0,  -- how often it was under way when the process died: possibly paid twice
-    batch text                   -- the batch that it is in
-) strict;
-create table asks (
-    stage text not null,
-    context text not null,
-    trial integer not null,
-    key text not null,
-    primary key (stage, context, trial)
-) strict, without rowid;
-create table replies (
-    id integer primary key,
-    key text not null,
-    at real not null,
-    batch text,                  -- null where it came by itself
-    seconds real,                -- from the first try to the last byte
-    status integer,              -- of HTTP; null where none came
-    retries text not null,       -- JSON list: the kinds of the failures before
-    failure text,                -- the kind of the last failure; null beside a body of success
-    body text not null,          -- raw and whole; of a failure, the provider's message
-    prompt_tokens integer,       -- as billed
-    completion_tokens integer
-) strict;
-create index replies_by_key on replies (key);
-create table jobs (
-    id text primary key,         -- the provider's
-    stage text not null,
-    digest text not null,        -- of everything that decides what is trained
-    attempt integer not null,
-    file text not null,          -- the provider's name of the training file
-    state text not null,         -- the provider's: 'queued', 'running', 'succeeded', 'failed', 'cancelled', ...
-    body text not null,          -- as last seen, JSON
-    tuned text,                  -- the tuned model's name
-    tokens integer               -- trained, as billed
-) strict;
-create table job_events (job text not null, id text not null, kind text not null, body text not null,
-    primary key (job, kind, id)) strict, without rowid;
-create table batches (
-    id text primary key,         -- the provider's
-    stage text not null,
-    digest text not null,        -- of the requests in it, and of the attempt
-    attempt integer not null,
-    requests integer not null,
-    state text not null,         -- the provider's: 'validating', 'in_progress', 'completed', 'expired', ...
-    read integer not null default 0,  -- whether its replies are in `replies`
-    body text not null           -- as last seen, JSON
-) strict;
-"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -198,23 +128,28 @@ class Store:
         ------
         InputError
             Where another process holds the study, or the file isn't a database of this version.
+        AvowalError
+            Where it can't be written any more.
         """
-        with _held(folder / LOCK):
-            made = not (folder / FILE).exists() or (folder / FILE).stat().st_size == 0
-            with closing(_connect(folder / FILE, write=True)) as connection:
-                store = cls(folder / FILE, connection)
-                if made:
-                    with store.transaction() as db:
-                        for statement in _SCHEMA.split(";\n"):
-                            db.execute(statement)
-                        db.execute(f"pragma user_version = {VERSION}")
-                _check(folder / FILE, connection)
+        with _held(folder / LOCK), closing(_connect(folder / FILE, write=True)) as connection:
+            store = cls(folder / FILE, connection)
+            if not _made(folder / FILE, connection):
                 with store.transaction() as db:
-                    db.execute(
-                        "update requests set state = 'planned', unsure = unsure + 1"
-                        " where state = 'sent' and batch is null"
-                    )
+                    for statement in SCHEMA.split(";\n"):
+                        db.execute(statement)
+                    db.execute(f"pragma user_version = {VERSION}")
+            with store.transaction() as db:
+                db.execute(
+                    "update requests set state = 'planned', unsure = unsure + 1 where state = 'sent' and batch is null"
+                )
+            try:
                 yield store
+            except sqlite3.Error as error:
+                raise AvowalError(f"{folder / FILE}: {error}; the next run goes on from what stands there") from None
+            finally:
+                # A thread that was given up may be in the middle of a transaction.
+                with store._guard:
+                    connection.close()
 
     @classmethod
     @contextmanager
@@ -231,12 +166,11 @@ class Store:
         InputError
             Where the file isn't a database of this version.
         """
-        if not (folder / FILE).exists() or (folder / FILE).stat().st_size == 0:
+        if not (folder / FILE).exists():
             yield None
             return
         with closing(_connect(folder / FILE, write=False)) as connection:
-            _check(folder / FILE, connection)
-            yield cls(folder / FILE, connection)
+            yield cls(folder / FILE, connection) if _made(folder / FILE, connection) else None
 
     @contextmanager
     def transaction(self) -> Iterator[sqlite3.Connection]:
@@ -382,7 +316,8 @@ def _connect(path: Path, *, write: bool) -> sqlite3.Connection:
     return connection
 
 
-def _check(path: Path, connection: sqlite3.Connection) -> None:
+def _made(path: Path, connection: sqlite3.Connection) -> bool:
+    """Tell whether a database has its tables; an empty one is left where a process died while it made it."""
     try:
         version = connection.execute("pragma user_version").fetchone()[0]
         if version > VERSION:
@@ -392,10 +327,11 @@ def _check(path: Path, connection: sqlite3.Connection) -> None:
         if found != "ok":
             raise _bad(path, found)
         tables = {row[0] for row in connection.execute("select name from sqlite_master where type = 'table'")}
-        if version != VERSION or "requests" not in tables:
+        if tables and (version != VERSION or "requests" not in tables):
             raise _bad(path, "another database")
     except sqlite3.Error as error:
         raise _bad(path, error) from None
+    return bool(tables)
 
 
 def _bad(path: Path, found: object) -> InputError:

@@ -12,6 +12,7 @@ from typing import Any
 from avowal.errors import InputError
 from avowal.provider import Client, ProviderError, files, jobs
 from avowal.study.ending import Interrupted, StageError
+from avowal.study.spending import EXPECTED
 from avowal.study.store import Store
 
 __all__ = ["train"]
@@ -35,6 +36,8 @@ def train(
     tell: Callable[[str], object],
     stop: threading.Event,
     detach: bool = False,
+    tokens: int = 0,
+    hold: Callable[[bool], object] = lambda _: None,
 ) -> str | None:
     """Train a model, or wait for the job that does.
 
@@ -62,6 +65,10 @@ def train(
         Ends the waiting; the job goes on.
     detach
         Whether to return as soon as there is a job.
+    tokens
+        That the job is expected to be billed for.
+    hold
+        Is told before a job is created, or adopted, whether there is one already; what it raises ends the stage.
 
     Returns
     -------
@@ -78,9 +85,9 @@ def train(
     Interrupted
         Where `stop` was set.
     """
-    work = _Work(store, client, stage, model, text, validation, dict(hyperparameters), seed, suffix)
+    work = _Work(store, client, stage, model, text, validation, dict(hyperparameters), seed, suffix, tokens)
     try:
-        job = work.begun(tell)
+        job = work.begun(tell, hold)
         if detach and job.get("status") not in ("succeeded", *jobs.DEAD):
             return None
         return work.wait(job, poll, tell, stop)
@@ -101,8 +108,9 @@ class _Work:
     hyperparameters: dict[str, float | str]
     seed: int | None
     suffix: str
+    tokens: int
 
-    def begun(self, tell: Callable[[str], object]) -> dict[str, Any]:
+    def begun(self, tell: Callable[[str], object], hold: Callable[[bool], object]) -> dict[str, Any]:
         """Return the job, created if there is none."""
         content = self._content()
         self._check_unchanged(content)
@@ -115,6 +123,8 @@ class _Work:
                 return found if state == "succeeded" else jobs.job(self.client, identity)
             attempt += state in jobs.DEAD
         digest = f"{content}-{attempt}"
+        job = jobs.find(self.client, digest)
+        hold(job is not None)
         with self.store.transaction() as db:
             # Whoever comes after a sudden end knows from this that there may be a job, and under which digest.
             db.execute(
@@ -122,7 +132,7 @@ class _Work:
                 " values (?, ?, ?, ?, '', ?, '{}')",
                 (f"new:{digest}", self.stage, digest, attempt, INTENDED),
             )
-        job = jobs.find(self.client, digest)
+            db.execute("insert or replace into facts values (?, ?)", (EXPECTED + digest, str(self.tokens)))
         if job is None:
             job = jobs.create(self.client, self._order(digest))
             tell(f"{self.stage}: job {job['id']} created")
@@ -153,6 +163,7 @@ class _Work:
         """Return a hash of everything that decides what is trained."""
         decides = [
             self.stage,
+            self.store.fact("number"),
             self.store.fact("endpoint") or self.client.url,
             self.model,
             _hash(self.text),

@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from rich.table import Table
 
+from avowal.study.ending import printable
+
 __all__ = ["DONE", "Progress", "Watch", "watching"]
 
 EVERY = 0.25
@@ -40,8 +42,6 @@ class Progress:
         US dollars, of this run.
     before
         How many of `valid` and `invalid` were there when the run began.
-    worked
-        Whether this run had anything to do for it.
     began, ended
         By the monotonic clock.
     note
@@ -56,7 +56,6 @@ class Progress:
     retries: int = 0
     spend: Decimal = Decimal(0)
     before: int = 0
-    worked: bool = False
     began: float = field(default_factory=time.monotonic)
     ended: float | None = None
     note: str = ""
@@ -83,7 +82,7 @@ class Progress:
 
     def tell(self, line: str) -> None:
         """Note what it waits for."""
-        self.note = line.removeprefix(f"{self.name}: ")
+        self.note = printable(line.removeprefix(f"{self.name}: "))
 
     def line(self) -> str:
         """Tell of it in one line."""
@@ -121,16 +120,16 @@ class Watch:
         return made
 
     def end(self, name: str, note: str) -> None:
-        """Tell how a stage has ended, unless it had been done before."""
+        """Tell how a stage has ended."""
         stage = self.stages[name]
-        stage.ended, stage.note = time.monotonic(), note
-        if note != DONE or (stage.worked and not self._quiet):
+        stage.ended, stage.note = time.monotonic(), printable(note)
+        if note != DONE or not self._quiet:
             self.tell(stage.line())
 
     def tell(self, line: str) -> None:
         """Tell a line."""
         with self._guard:
-            self._tell(line)
+            self._tell(printable(line))
 
     def table(self) -> Table:
         """Lay out the stages that are under way."""

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import json
 import re
+import sqlite3
 import threading
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from decimal import Decimal
+from hashlib import sha256
 
 import polars as pl
 
+from avowal import __version__
 from avowal.contexts import Context
 from avowal.fit import fit
 from avowal.prices import total
@@ -19,7 +23,7 @@ from avowal.replies import choice, report
 from avowal.sends import Training
 from avowal.study import config
 from avowal.study.asking import Asked, ask
-from avowal.study.batching import Limits, ask_in_batches
+from avowal.study.batching import Limits, ask_in_batches, waiting
 from avowal.study.budget import Budget
 from avowal.study.collect import choices_of
 from avowal.study.ending import Interrupted, StageError
@@ -38,6 +42,12 @@ __all__ = ["Workshop"]
 
 SUFFIX = "avowal"
 """What the names of tuned models have in them."""
+
+UNDER_WAY = "select 1 from jobs where stage = ? and state not in ('intended', 'failed', 'cancelled') and tuned is null"
+"""Whether a stage has a job that is not known to have ended."""
+
+_FINISHED = "finished "
+"""What stands before a stage's name in the name of the fact that says what it sent when it finished."""
 
 ROUNDS = 3
 """How often a stage asks in one run what has failed before."""
@@ -94,27 +104,39 @@ class Workshop:
         Interrupted
             Where the run was told to end.
         """
+        if self.finished(stage.name):
+            return True
         names = [each.name for each in self.listed]
-        new = not self.finished(stage.name)
         self.store.enter(stage.name, names.index(stage.name))
         work = self._train if isinstance(stage.sends, Training) else self._ask
         progress = self.watch.begin(stage.name)
-        progress.worked = new
         try:
             finished = work(stage, progress)
         except BaseException as error:
             reason = "interrupted" if isinstance(error, Interrupted) else str(error)
-            self.store.leave(stage.name, reason)
+            # On a full disk this can't be written down, and the error itself says why.
+            with suppress(sqlite3.Error):
+                self.store.leave(stage.name, reason)
             self.watch.end(stage.name, f"stopped: {reason}")
             raise
         if finished:
+            self.store.note({_FINISHED + stage.name: self._decides(stage)})
             self.store.leave(stage.name, None)
         self.watch.end(stage.name, DONE if finished else "under way at the provider")
         return finished
 
     def finished(self, name: str) -> bool:
-        """Whether a stage has finished, in this run or before."""
-        return self.store.rows("select 1 from stages where name = ? and state = 'finished'", (name,)) != []
+        """Whether a stage has finished, in this run or before, and the study still asks of it what it did then."""
+        ended = self.store.rows("select 1 from stages where name = ? and state = 'finished'", (name,))
+        (stage,) = [each for each in self.listed if each.name == name]
+        return ended != [] and self.store.fact(_FINISHED + name) == self._decides(stage)
+
+    def _decides(self, stage: Stage) -> str:
+        """Return a hash of all that decides what a stage sends, but for the replies to stages that it needs."""
+        study = self.place.study
+        models = [self.store.rows("select tuned from jobs where stage = ?", (each,)) for each in stage.needs]
+        held = (__version__, self.place.endpoint, stage, study.seed, study.design, study.training, study.sampling)
+        return sha256(repr((*held, models)).encode()).hexdigest()
 
     def _train(self, stage: Stage, progress: Progress) -> bool:
         study, sends = self.place.study, stage.sends
@@ -127,13 +149,16 @@ class Workshop:
         check_parity(file, stage, study)
         for each in checked.warnings:
             self.watch.tell(f"{stage.name}: {each}")
-        under_way = "select 1 from jobs where stage = ? and state not in ('failed', 'cancelled') and tuned is null"
-        known = "select 1 from jobs where stage = ? and tuned is not null"
-        price = self.budget.training(stage.base, checked.tokens * sends.epochs)
-        if self.store.rows(known, (stage.name,)):
-            price = Decimal(0)
-        self.budget.hold(price, begun=self.store.rows(under_way, (stage.name,)) != [])
-        spent = Decimal(0)
+        tokens = checked.tokens * sends.epochs
+        price = self.budget.training(stage.base, tokens)
+        # What an earlier run has created is held back since this one began, what it has waited for is spent.
+        held, spent = price if self.store.rows(UNDER_WAY, (stage.name,)) else Decimal(0), Decimal(0)
+
+        def hold(begun: bool) -> None:
+            nonlocal held
+            self.budget.hold(price, begun=begun)
+            held = price
+
         try:
             tuned = train(
                 self.store,
@@ -149,10 +174,12 @@ class Workshop:
                 tell=progress.tell,
                 stop=self.stop,
                 detach=self.detach,
+                tokens=tokens,
+                hold=hold,
             )
-            spent = price
+            spent = held
         finally:
-            self.budget.settle(price, spent)
+            self.budget.settle(held, spent)
         progress.spend = spent
         return tuned is not None
 
@@ -184,40 +211,51 @@ class Workshop:
         progress.before = progress.done
         if study.provider.mode == "batch":
             return self._ask_in_batches(stage, judge)
+        self._ask_by_themselves(stage, judge)
+        # Batches of a time when the study asked in them are paid for: they are read before the stage has finished.
+        return self._ask_in_batches(stage, judge, more=False)
+
+    def _ask_by_themselves(self, stage: Stage, judge: _Judge) -> None:
+        progress = judge.progress
         for _ in range(ROUNDS):
             left = self.store.left(stage.name)
             if not left:
-                return True
-            progress.failed, progress.worked = 0, True
+                return
+            progress.failed = 0
             ask(
                 left,
                 store=self.store,
                 client=self.client,
                 throttle=self.throttle,
                 budget=self.budget,
-                workers=study.limits.concurrency,
+                workers=self.place.study.limits.concurrency,
                 stop=self.stop,
                 told=judge.told,
                 tell=self.watch.tell,
             )
         if left := self.store.left(stage.name):
             raise StageError(f"{len(left):,} requests got no reply; the next run asks them again")
-        return True
 
-    def _ask_in_batches(self, stage: Stage, judge: _Judge) -> bool:
-        held: dict[str, tuple[Decimal, Left]] = {}
-
+    def _ask_in_batches(self, stage: Stage, judge: _Judge, *, more: bool = True) -> bool:
         def price(left: Left, prompt: int, reply: int) -> Decimal:
             return self.budget.price(left.base, json.loads(left.body)["model"], prompt, reply, "batch")
 
-        def hold(part: Sequence[Left]) -> None:
-            prices = [price(each, each.tokens - each.reply_tokens, each.reply_tokens) for each in part]
-            self.budget.hold(total(prices))
-            held.update((each.key, (cost, each)) for each, cost in zip(part, prices, strict=True))
+        def priced(part: Sequence[Left]) -> dict[str, tuple[Decimal, Left]]:
+            return {each.key: (price(each, each.tokens - each.reply_tokens, each.reply_tokens), each) for each in part}
+
+        def hold(part: Sequence[Left], begun: bool) -> None:
+            prices = priced(part)
+            self.budget.hold(total(cost for cost, _ in prices.values()), begun=begun)
+            held.update(prices)
+
+        # What earlier runs have submitted is held back since this one began.
+        open_before = "select id from batches where stage = ? and read = 0 and state <> 'intended'"
+        held: dict[str, tuple[Decimal, Left]] = {}
+        for (identity,) in self.store.rows(open_before, (stage.name,)):
+            held.update(priced(waiting(self.store, identity)))
 
         def told(answers: Sequence[Answer]) -> None:
             for each in answers:
-                # What an earlier run has submitted is not held back here, and is counted when the next one begins.
                 before, left = held.pop(each.key, (Decimal(0), None))
                 cost = before if each.failure is None else Decimal(0)
                 if left is not None and each.prompt_tokens is not None and each.completion_tokens is not None:
@@ -234,6 +272,7 @@ class Workshop:
             tell=judge.progress.tell,
             limits=Limits(tokens=self.place.study.limits.batch_tokens),
             detach=self.detach,
+            more=more,
             hold=hold,
             told=told,
         )
