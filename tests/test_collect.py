@@ -137,11 +137,39 @@ def test_strict_and_lenient_accounts_stand_side_by_side(tmp_path):
         fill(folder(tmp_path / name, more=f"lenient = {json.dumps(lenient)}\n"), spoil=spoil)
         found = collected(tmp_path / name)
         its = account(found, "off_the_shelf")
-        assert (its.requests.valid, its.lenient.valid) == (23 if lenient else 22, 23)
+        assert (its.requests.valid, its.strict.valid, its.lenient.valid) == (23 if lenient else 22, 22, 23)
         rows = found.tables["reports"].filter(role="off_the_shelf")
         assert rows["repairs"][0].to_list() == ["code fence"]
         assert rows["strict_failure"][:2].to_list() == ["invalid JSON", "invalid JSON"]
         assert (rows["report"][0] is not None) == lenient
+
+
+def test_jobs_stand_in_the_order_of_the_stages_whichever_was_created_first(tmp_path):
+    fill(folder(tmp_path))
+    with Store.writing(tmp_path) as store, store.transaction() as db:
+        db.execute("create table other as select * from jobs order by rowid desc")
+        db.execute("delete from jobs")
+        db.execute("insert into jobs select * from other")
+        db.execute("drop table other")
+    found = collected(tmp_path)
+    order = [each.stage.name for each in found.stages]
+    places = [order.index(name) for name in found.tables["jobs"]["stage"]]
+    assert places == sorted(places)
+    assert len(places) == 4
+
+
+def test_what_the_file_asks_in_addition_is_planned_and_unanswered(tmp_path):
+    fill(folder(tmp_path))
+    file = tmp_path / "study.toml"
+    file.write_text(file.read_text().replace("reports = 3", "reports = 5").replace("decisions = 24", "decisions = 30"))
+    found = collected(tmp_path)
+    for each in found.stages:
+        if each.requests is not None:
+            sends = each.stage.sends
+            assert each.requests.planned == len(sends.contexts) * sends.trials
+    assert account(found, "off_the_shelf").requests.failed == {UNANSWERED: 2 * 8}
+    planned = found.tables["stages"].filter(role="learned").select("planned", "valid", "failed").row(0)
+    assert planned == (30 * 8, 24 * 8, 6 * 8)
 
 
 def test_probabilities_are_recorded_and_weights_estimated_from_them(tmp_path):

@@ -3,11 +3,12 @@
 import json
 import subprocess
 import sys
+from dataclasses import replace
 from decimal import Decimal
 from hashlib import sha256
 
 import pytest
-from filled_study import BASE, fill, folder
+from filled_study import BASE, body, fill, folder
 
 from avowal import prices
 from avowal.study import plan, read
@@ -71,6 +72,21 @@ def test_a_study_half_way_and_under_way(tmp_path):
     for part in ("run by process", "3 possibly paid twice", "stopped: HTTP 401", "in_progress"):
         assert part in " ".join(text.split())
     assert status(place(tmp_path)).holder is None
+
+
+def test_both_readings_are_told_whichever_counts(tmp_path):
+    def spoil(stage, place, answer):
+        if stage.role != "off_the_shelf" or place:
+            return answer
+        text = json.loads(answer.body)["choices"][0]["message"]["content"]
+        return replace(answer, body=body(f"```json\n{text}\n```"))
+
+    for name, other in (("lenient", "strictly, 23"), ("strict", "leniently, 24")):
+        fill(folder(tmp_path / name, more=f"lenient = {json.dumps(name == 'lenient')}\n"), spoil=spoil)
+        its = of(json.loads(avowal("status", tmp_path / name, "--json")), "off the shelf")
+        assert (its["strict"]["valid"], its["lenient"]["valid"]) == (23, 24)
+        assert its["valid"] == its[name]["valid"]
+        assert f"read {other} of 24" in " ".join(avowal("status", tmp_path / name).split())
 
 
 def test_commands_leave_the_database_as_it_is(tmp_path):

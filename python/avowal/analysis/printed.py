@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 PAPERS_CHANGE = 0.06
 """The paper (Appendix D): without the ±100 entries no correlation changed by more than this."""
 
-FOLDS = {"introspection_first": "trained on the first half", "introspection_last": "trained on the last half"}
+FOLDS = {"introspection_first": "trained on the first fold", "introspection_last": "trained on the second fold"}
 
 PAPERS, BEYOND = tuple(SETS)[:5], tuple(SETS)[5:]
 

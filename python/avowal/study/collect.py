@@ -22,7 +22,7 @@ from avowal.provider import completion
 from avowal.replies import choices, reports
 from avowal.study.chains import columns
 from avowal.study.config import StudyFile
-from avowal.study.gather import Gathered, gather
+from avowal.study.gather import UNANSWERED, Gathered, gather
 from avowal.study.odds import probability
 from avowal.study.spending import bills, is_free
 from avowal.study.stages import Stage, stages
@@ -49,8 +49,8 @@ class StageAccount:
     requests
         Planned requests: valid, invalid by type, and failed by type, which includes those without a reply yet; None
         for training, and for a stage without requests yet.
-    lenient
-        The same, had reports been read leniently; None but for reports.
+    strict, lenient
+        The same, had reports been read strictly, and leniently; None but for reports.
     retries, unsure, surplus
         Failures before or without a reply; requests under way when a run died; replies beyond the first.
     spent
@@ -63,6 +63,7 @@ class StageAccount:
     ended: float | None
     error: str | None
     requests: Account | None
+    strict: Account | None
     lenient: Account | None
     retries: int
     unsure: int
@@ -183,19 +184,22 @@ def _part(store: Store | None, stage: Stage, study: StudyFile, prices: Prices, s
         "spent": spent,
     }
     if isinstance(stage.sends, Training) or not rows:
-        return _Part(StageAccount(stage, *state, None, None, **counts), requests)
+        return _Part(StageAccount(stage, *state, None, None, None, **counts), requests)
     replies = _replies(stage, rows)
     kinds = frozenset(row.failure for row in rows if row.failure is not None)
     beside = _beside(stage, rows)
+    # What the file asks since the stage was planned has no row yet, and is missing all the same.
+    more = len(stage.sends.contexts) * stage.sends.trials - len(rows)
+    unasked = Account(more, 0, failed={UNANSWERED: more} if more else {})
     if stage.sends.kind == "decisions":
         read = choices(replies)
         told = [None if row.body is None else probability(row.body) for row in rows]
         frame = read.table.with_columns(*beside, pl.Series("p_a", told, dtype=pl.Float64))
-        account = StageAccount(stage, *state, read.account, None, **counts)
+        account = StageAccount(stage, *state, read.account + unasked, None, None, **counts)
         return _Part(account, requests, choices=frame, unanswered=kinds)
     found = reports(replies, stage.sends.contexts, lenient=study.sampling.lenient)
-    chosen = found.lenient if found.is_lenient else found.strict
-    account = StageAccount(stage, *state, chosen, found.lenient, **counts)
+    strict, lenient = found.strict + unasked, found.lenient + unasked
+    account = StageAccount(stage, *state, lenient if found.is_lenient else strict, strict, lenient, **counts)
     return _Part(account, requests, reports=found.table.with_columns(*beside), unanswered=kinds)
 
 
@@ -309,8 +313,9 @@ def _requests(stage: Stage, rows: Sequence[Gathered], pricer: _Pricer) -> pl.Dat
 
 def _jobs(store: Store) -> list[tuple[Any, ...]]:
     return store.rows(
-        "select stage, id, attempt, state, json_extract(body, '$.model'), tuned, tokens,"
-        " json_extract(body, '$.error.message') from jobs order by rowid"
+        "select stage, id, attempt, jobs.state, json_extract(body, '$.model'), tuned, tokens,"
+        " json_extract(body, '$.error.message') from jobs left join stages on stages.name = stage"
+        " order by stages.place, jobs.rowid"
     )
 
 

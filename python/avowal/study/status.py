@@ -206,7 +206,6 @@ def status(place: Place, prices: Prices | None = None, collected: Collected | No
 def stage_document(found: StageStatus) -> dict[str, Any]:
     """Return a stage's status for a JSON document."""
     account, counts = found.account, found.counts
-    lenient = account.lenient
     return {
         "stage": account.stage.name,
         "base": account.stage.base,
@@ -222,7 +221,8 @@ def stage_document(found: StageStatus) -> dict[str, Any]:
         "invalid": dict(counts.invalid),
         "failed": {kind: count for kind, count in counts.failed.items() if kind != UNANSWERED},
         "left": found.left,
-        "lenient": None if lenient is None else {"valid": lenient.valid, "invalid": dict(lenient.invalid)},
+        "strict": _reading(account.strict),
+        "lenient": _reading(account.lenient),
         "retries": account.retries,
         "surplus": account.surplus,
         "possibly_paid_twice": [
@@ -242,6 +242,10 @@ def stage_document(found: StageStatus) -> dict[str, Any]:
         "spent": _text(account.spent),
         "price": _text(found.price),
     }
+
+
+def _reading(found: Account | None) -> dict[str, Any] | None:
+    return None if found is None else {"valid": found.valid, "invalid": dict(found.invalid)}
 
 
 def _quoted(place: Place, prices: Prices | None) -> dict[str, Decimal]:

@@ -101,10 +101,9 @@ def _words(each: StageStatus) -> Iterator[str]:
         told = [f"{count:,} {kind}" for kind, count in kinds.items() if kind != UNANSWERED]
         if told:
             yield f"{name}: {what}: {_listed(told)}"
-    lenient = account.lenient
-    if lenient is not None and lenient.valid != counts.valid:
-        share = percent(lenient.share_lost)
-        yield f"{name}: read leniently, {lenient.valid:,} of {lenient.planned:,} are valid ({share} lost)"
+    for how, read in (("strictly", account.strict), ("leniently", account.lenient)):
+        if read is not None and read.valid != counts.valid:
+            yield f"{name}: read {how}, {read.valid:,} of {read.planned:,} are valid ({percent(read.share_lost)} lost)"
     if each.unsure:
         yield f"{name}: {len(each.unsure):,} possibly paid twice: under way when a run died (--json names them)"
     if account.surplus:
