@@ -54,21 +54,26 @@ class JointPriors:
 
     Attributes
     ----------
-    mu_sd, tau_scale
-        Mean (normal) and standard deviation (half-normal) of the weights.
+    mu_sd
+        Standard deviation of the normal prior on the weights' mean.
+    log_tau_mean, log_tau_sd
+        Mean and standard deviation of the normal prior on the logarithm of the weights' standard deviation: by default
+        about 3 log odds, give or take a factor of 2.
     intercept_mean_sd, intercept_sd_scale
-        The same of the contexts' intercepts.
+        Normal and half-normal prior on the mean and the standard deviation of the contexts' intercepts.
     shift_mean_sd, shift_sd_scale
         The same of the agents' shifts of reports.
     log_scale_mean, log_scale_mean_sd, log_scale_sd_scale
         Mean (normal, with centre and standard deviation) and standard deviation (half-normal) of the logarithm of the
         agents' scales.
-    noise_scale
-        Of the half-normal prior on the standard deviation of replies around what their agent would report on average.
+    log_noise_mean, log_noise_sd
+        Mean and standard deviation of the normal prior on the logarithm of the standard deviation of replies around
+        what their agent would report on average: by default about 15, give or take a factor of 2.
     """
 
     mu_sd: float = 1.0
-    tau_scale: float = 3.0
+    log_tau_mean: float = 1.1
+    log_tau_sd: float = 0.7
     intercept_mean_sd: float = 1.0
     intercept_sd_scale: float = 1.0
     shift_mean_sd: float = 30.0
@@ -76,12 +81,15 @@ class JointPriors:
     log_scale_mean: float = 3.7
     log_scale_mean_sd: float = 0.7
     log_scale_sd_scale: float = 0.5
-    noise_scale: float = 30.0
+    log_noise_mean: float = 2.7
+    log_noise_sd: float = 0.7
 
     def __post_init__(self) -> None:
-        check_positive(self, [name for name in asdict(self) if name != "log_scale_mean"])
-        if not np.isfinite(self.log_scale_mean):
-            raise InputError.at("a finite number", self.log_scale_mean, field="log_scale_mean")
+        centres = ("log_tau_mean", "log_scale_mean", "log_noise_mean")
+        check_positive(self, [name for name in asdict(self) if name not in centres])
+        for name in centres:
+            if not np.isfinite(getattr(self, name)):
+                raise InputError.at("a finite number", getattr(self, name), field=name)
 
 
 @dataclass(frozen=True, slots=True)

@@ -43,7 +43,7 @@ model {
   for (c in 1:C) {
     int first = before + 1;
     int last = before + trials[c];
-    y[first:last] ~ bernoulli_logit_glm(centred[first:last], centred_intercept[c], slope[c]');
+    if (trials[c] > 0) y[first:last] ~ bernoulli_logit_glm(centred[first:last], centred_intercept[c], slope[c]');
     before = last;
   }
 }

@@ -26,7 +26,8 @@ data {
   array[S] int<lower=0> within_df;             // (replies - 1) * attributes, over contexts with replies
   vector<lower=0>[S] within_ss;                // sum of squared differences of replies from their means
   real<lower=0> mu_sd;                         // mu ~ Normal(0, mu_sd)
-  real<lower=0> tau_scale;                     // tau ~ half-Normal(0, tau_scale)
+  real log_tau_mean;                           // log tau ~ Normal(log_tau_mean, log_tau_sd)
+  real<lower=0> log_tau_sd;
   real<lower=0> intercept_mean_sd;             // intercept[c] ~ Normal(alpha, omega), alpha ~ Normal(0, this)
   real<lower=0> intercept_sd_scale;            // omega ~ half-Normal(0, this)
   real<lower=0> shift_mean_sd;                 // shift[s, c] ~ Normal(m[s], v[s]), m ~ Normal(0, this)
@@ -34,7 +35,8 @@ data {
   real log_scale_mean;                         // log scale[s, c] ~ Normal(l[s], q[s]), l ~ Normal(this, ...
   real<lower=0> log_scale_mean_sd;             //                                                   ... this)
   real<lower=0> log_scale_sd_scale;            // q ~ half-Normal(0, this)
-  real<lower=0> noise_scale;                   // noise[s] ~ half-Normal(0, this)
+  real log_noise_mean;                         // log noise[s] ~ Normal(log_noise_mean, log_noise_sd)
+  real<lower=0> log_noise_sd;
 }
 transformed data {
   array[E] int at;                             // where w[context, attribute] stands in to_vector(w)
@@ -83,14 +85,14 @@ transformed parameters {
 }
 model {
   mu ~ normal(0, mu_sd);
-  tau ~ normal(0, tau_scale);
+  tau ~ lognormal(log_tau_mean, log_tau_sd);
   alpha ~ normal(0, intercept_mean_sd);
   omega ~ normal(0, intercept_sd_scale);
   shift_mean ~ normal(0, shift_mean_sd);
   shift_sd ~ normal(0, shift_sd_scale);
   log_scale ~ normal(log_scale_mean, log_scale_mean_sd);
   log_scale_sd ~ normal(0, log_scale_sd_scale);
-  noise ~ normal(0, noise_scale);
+  noise ~ lognormal(log_noise_mean, log_noise_sd);
   rho ~ uniform(-1, 1);
   kappa ~ uniform(-1, 1);
   intercept_raw ~ std_normal();
@@ -102,7 +104,7 @@ model {
   for (c in 1:C) {
     int first = before + 1;
     int last = before + trials[c];
-    y[first:last] ~ bernoulli_logit_glm(x[first:last], intercept[c], w[c]');
+    if (trials[c] > 0) y[first:last] ~ bernoulli_logit_glm(x[first:last], intercept[c], w[c]');
     before = last;
   }
 
