@@ -41,7 +41,9 @@ def pooled(data: Published) -> dict[tuple[str, str], Entries]:
 def check_choices(data: Published, expected: Mapping[str, Any], how: Sampling, spread: float) -> str:
     model = next(model for model in data.models if model.name == "gpt-4o-2024-08-06")
     names = list(expected["contexts"])
-    posterior = choice_posterior(model.choices["learned"].filter(pl.col("context").is_in(names)), data.contexts, how=how)
+    posterior = choice_posterior(
+        model.choices["learned"].filter(pl.col("context").is_in(names)), data.contexts, how=how
+    )
     assert posterior.problems == ()
     for name in names:
         rows, truth = posterior.weights.filter(context=name), expected["contexts"][name]

@@ -16,7 +16,8 @@ from avowal.stan.program import NAMES
 pytest.importorskip("stanli")
 
 NORMAL = Program(
-    "normal", "data { int n; vector[n] y; } parameters { vector[2] m; } model { y ~ normal(m[1] + m[2], 1); m ~ std_normal(); }"
+    "normal",
+    "data { int n; vector[n] y; } parameters { vector[2] m; } model { y ~ normal(m[1] + m[2], 1); m ~ std_normal(); }",
 )
 
 

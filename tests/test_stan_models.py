@@ -103,7 +103,9 @@ def test_gains_are_differences_of_accuracies() -> None:
     found = accuracy_posterior(
         {"one": before, "two": later}, {"one": later, "two": before}, priors=AccuracyPriors(coefficient_sd=10), how=HOW
     )
-    cell = {(row["quantity"], row["model"], row["trained"]): row["mean"] for row in found.estimates.iter_rows(named=True)}
+    cell = {
+        (row["quantity"], row["model"], row["trained"]): row["mean"] for row in found.estimates.iter_rows(named=True)
+    }
     gain = cell["accuracy", "one", True] - cell["accuracy", "one", False]
     assert cell["gain", "one", None] == pytest.approx(gain)
     assert cell["mean gain", None, None] == pytest.approx((gain + cell["gain", "two", None]) / 2)
@@ -181,8 +183,8 @@ def test_joint_statuses() -> None:
         joint_posterior(chosen, known, {})
     with pytest.raises(InputError, match="a context that has choices"):
         joint_posterior(chosen.filter(pl.col("context") != "c0"), known, {"set": said})
+    both = pl.concat([chosen, chosen.with_columns(pl.lit("n").alias("model"))])
     with pytest.raises(InputError, match="one model"):
-        both = pl.concat([chosen, chosen.with_columns(pl.lit("n").alias("model"))])
         joint_posterior(both, known, {"set": said})
 
 

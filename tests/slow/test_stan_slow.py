@@ -1,4 +1,4 @@
-"""Real CmdStan, calibration of the programs, recovery of a known correlation, and the time that a hundred contexts take.
+"""Real CmdStan, calibration of the programs, recovery of a known correlation, and the time a hundred contexts take.
 
 CmdStan is the one that ``CMDSTAN`` names or cmdstanpy finds, else one assembled by ``../shared/cmdstan/build``.
 """

@@ -174,7 +174,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         found = calibrate(name, asked.simulations, seed=asked.seed, engine=asked.engine)
         passed &= found.passed
         verdict = "even" if found.passed else "uneven"
-        head = f"{name}: {found.simulations} simulations by {found.engine}, {found.divergent} with divergences: {verdict}"
+        head = (
+            f"{name}: {verdict}; {found.simulations} simulations by {found.engine}, {found.divergent} with divergences"
+        )
         lines = [
             f"  {row['quantity']:<22} p {row['p']:.3f}  {' '.join(map(str, row['histogram']))}"
             for row in found.to_frame().iter_rows(named=True)

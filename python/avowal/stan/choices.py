@@ -142,7 +142,7 @@ def choice_posterior(
     diagnosis = draws.diagnosis()
     summary = draws.summary(diagnosis)
     return ChoicePosterior(
-        _agents(fitted, summary), _weights(fitted, summary, draws, widths), diagnosis, priors, draws, fitted
+        _agents(fitted, summary), _weights(fitted, summary, widths), diagnosis, priors, draws, fitted
     )
 
 
@@ -199,12 +199,14 @@ def _agents(fitted: Fit, summary: pl.DataFrame) -> pl.DataFrame:
     )
 
 
-def _weights(fitted: Fit, summary: pl.DataFrame, draws: Draws, widths: Sequence[int]) -> pl.DataFrame:
+def _weights(fitted: Fit, summary: pl.DataFrame, widths: Sequence[int]) -> pl.DataFrame:
     names = [f"slope[{c},{k}]" for c, own in enumerate(widths, 1) for k in range(1, own + 1)]
     rows = pl.DataFrame({"quantity": names}).join(summary, on="quantity", how="left", maintain_order="left")
     table = pl.concat(
         [
-            fitted.to_frame().select("model", "context", "attribute", "position", "status", pl.col("weight").alias("map")),
+            fitted.to_frame().select(
+                "model", "context", "attribute", "position", "status", pl.col("weight").alias("map")
+            ),
             rows.drop("quantity").rename({"mean": "slope"}),
         ],
         how="horizontal",

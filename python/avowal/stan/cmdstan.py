@@ -10,6 +10,7 @@ import tempfile
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from importlib import metadata
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -95,7 +96,7 @@ def draw(
         )
         every = np.asarray(fit.draws(concat_chains=False), dtype=np.float64).transpose(1, 0, 2)
         names = tuple(fit.column_names)
-    version = f"CmdStan {_version(folder)} (cmdstanpy {cmdstanpy.__version__})"
+    version = f"CmdStan {_version(folder)} (cmdstanpy {metadata.version('cmdstanpy')})"
     own = [i for i, name in enumerate(names) if not name.endswith("__")]
     kept = tuple(names[i] for i in own)
     from avowal.stan.engines import SAMPLER
@@ -104,7 +105,7 @@ def draw(
 
 
 def _folder() -> Path | str:
-    """The installation that cmdstanpy would take, or why there is none."""
+    """Return the installation that cmdstanpy would take, or why there is none."""
     import cmdstanpy
 
     try:

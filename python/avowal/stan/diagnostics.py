@@ -197,7 +197,8 @@ def ebfmi(energy: Floats) -> Floats:
     """
     spread = ((energy - energy.mean(axis=1, keepdims=True)) ** 2).sum(axis=1)
     moved = (np.diff(energy, axis=1) ** 2).sum(axis=1)
-    return np.divide(moved, spread, out=np.full(len(energy), np.nan), where=spread > 0)
+    found: Floats = np.divide(moved, spread, out=np.full(len(energy), np.nan), where=spread > 0)
+    return found
 
 
 def mcse_mean(values: Floats) -> Floats:
@@ -228,7 +229,7 @@ def _split(values: Floats) -> Floats:
 
 @cache
 def _scores(count: int) -> Floats:
-    """Normal quantiles of the ranks 1, 1.5, 2, ..., count (Blom's formula); ties take ranks between."""
+    """Return the normal quantiles of the ranks 1, 1.5, 2, ..., count (Blom's formula); ties take ranks between."""
     quantile = NormalDist().inv_cdf
     return np.array([quantile((rank / 2 - 0.375) / (count + 0.25)) for rank in range(2, 2 * count + 1)])
 
@@ -255,7 +256,8 @@ def _rhat(values: Floats) -> Floats:
     within = values.var(axis=1, ddof=1).mean(axis=0)
     between = draws * values.mean(axis=1).var(axis=0, ddof=1)
     ratio = np.divide(between, within, out=np.full(within.shape, np.inf), where=within > 0)
-    return np.sqrt((ratio + draws - 1) / draws)
+    found: Floats = np.sqrt((ratio + draws - 1) / draws)
+    return found
 
 
 def _ess(values: Floats) -> Floats:
@@ -281,8 +283,8 @@ def _ess(values: Floats) -> Floats:
     size = chains * draws
     found = size / np.maximum(tau, 1 / np.log10(size))
     # Halving an odd chain drops a draw, and an indicator may have varied in that one alone: then nothing is correlated.
-    varied: Floats = np.where(np.ptp(values, axis=(0, 1)) > 0, found, size)
-    return varied
+    kept_ess: Floats = np.where(np.ptp(values, axis=(0, 1)) > 0, found, size)
+    return kept_ess
 
 
 def _autocovariance(values: Floats) -> Floats:

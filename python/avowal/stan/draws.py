@@ -114,7 +114,7 @@ class Draws:
         """
         found = diagnosis or self.diagnosis()
         flat = self.values.reshape(-1, len(self.names))
-        finite = np.isfinite(flat).all(axis=0)
+        finite = np.asarray(np.isfinite(flat).all(axis=0))
         ends = [hdi(flat[:, i], level=LEVEL) if finite[i] else None for i in range(len(self.names))]
         return pl.DataFrame(
             {

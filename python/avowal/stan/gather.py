@@ -89,7 +89,7 @@ def gather(
     context = np.repeat(np.arange(len(contexts)), widths)
     attribute = np.concatenate([np.arange(width) for width in widths])
     place = {name: c for c, name in enumerate(contexts)}
-    entry = {(contexts[c], int(k)): i for i, (c, k) in enumerate(zip(context, attribute, strict=True))}
+    entry = {(contexts[int(c)], int(k)): i for i, (c, k) in enumerate(zip(context, attribute, strict=True))}
     shape = (len(reports), len(contexts))
     replies, beyond = np.zeros(shape, dtype=np.int64), np.zeros(shape, dtype=np.int64)
     report = np.zeros((len(context), len(reports)))
@@ -101,9 +101,13 @@ def gather(
         for name, count in valid.filter(outside).group_by("context").len().iter_rows():
             beyond[s, place[name]] = count
         kept = valid.filter(~outside)
-        means = average_reports(kept).group_by("context", "position").agg(
-            ((pl.col("report") * pl.col("replies")).sum() / pl.col("replies").sum()).alias("mean"),
-            pl.col("replies").sum(),
+        means = (
+            average_reports(kept)
+            .group_by("context", "position")
+            .agg(
+                ((pl.col("report") * pl.col("replies")).sum() / pl.col("replies").sum()).alias("mean"),
+                pl.col("replies").sum(),
+            )
         )
         for name, position, mean, count in means.iter_rows():
             report[entry[name, position], s] = mean
@@ -119,7 +123,9 @@ def gather(
 
 def not_finite(choices: pl.DataFrame, reports: Mapping[str, pl.DataFrame]) -> str | None:
     """Tell where an option or a report holds a number that is not finite; None where all are."""
-    tables = [("choices", conform(choices, CHOICES, "choices").filter(pl.col("choice").is_not_null()), ("a", "b"))]
+    tables: list[tuple[str, pl.DataFrame, tuple[str, ...]]] = [
+        ("choices", conform(choices, CHOICES, "choices").filter(pl.col("choice").is_not_null()), ("a", "b"))
+    ]
     for name, table in reports.items():
         tables.append((f"reports, {name}", conform(table, REPORTS, "reports"), ("report",)))
     for name, table, columns in tables:

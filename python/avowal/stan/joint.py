@@ -204,7 +204,7 @@ def joint_posterior(
 
 
 def _contexts(agents: pl.DataFrame, gathered: Gathered, sets: tuple[str, ...]) -> pl.DataFrame:
-    few = (gathered.replies < 2).any(axis=0)
+    few = np.asarray((gathered.replies < 2).any(axis=0))
     status = [
         "too few reports" if lacking and own in ("ok", "separated") else own
         for own, lacking in zip(agents["status"], few, strict=True)
@@ -230,7 +230,10 @@ def _obstacle(agents: pl.DataFrame, gathered: Gathered, sets: tuple[str, ...]) -
         if np.ptp(gathered.report[gathered.entry_replies(s) > 0, s]) == 0:
             return "no variation", f"{name}: every report is the same"
         if gathered.within_ss[s] == 0:
-            return "no variation", f"{name}: the replies of every context are the same, which leaves no noise to estimate"
+            return (
+                "no variation",
+                f"{name}: each context's replies are the same, which leaves no noise to estimate",
+            )
     return None
 
 

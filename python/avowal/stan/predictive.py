@@ -164,9 +164,9 @@ def _picked(count: int, rng: np.random.Generator) -> NDArray[np.int64]:
     return rng.permutation(count)[:REPLICATIONS]
 
 
-def _choice_statistics(parts: Sequence[tuple[NDArray[np.bool_], NDArray[np.int64], NDArray[np.bool_]]]) -> dict[
-    str, Floats
-]:
+def _choice_statistics(
+    parts: Sequence[tuple[NDArray[np.bool_], NDArray[np.int64], NDArray[np.bool_]]],
+) -> dict[str, Floats]:
     """Statistics of choices, shape (replications, trials) in each part, with the agent and the predicted side."""
     y = np.concatenate([part[0] for part in parts], axis=1).astype(float)
     who = np.concatenate([part[1] for part in parts])
@@ -189,5 +189,3 @@ def _table(observed: Mapping[str, Floats], replicated: Mapping[str, Floats]) -> 
         p = float((again >= value).mean())
         rows.append((name, value, float(again.mean()), ends.low, ends.high, p))
     return pl.DataFrame(rows, schema=["statistic", "observed", "mean", "low", "high", "p"], orient="row")
-
-

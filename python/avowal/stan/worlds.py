@@ -60,7 +60,7 @@ def accuracy_world(rng: np.random.Generator) -> World:
     report = rng.normal(size=len(whose))
     line, after, second = (np.stack([np.ones(len(whose)), c]) for c in (report, trained == 2, whose == 2))
     design = np.stack([p * q * r for p in line for q in after for r in second], axis=1)[:, 1:]
-    b = rng.normal(size=design.shape[1])
+    b: Floats = rng.normal(size=design.shape[1])
     a = priors.intercept_scale * rng.standard_t(priors.df)
     sigma = abs(priors.sigma_scale * rng.standard_t(priors.df))
     weight = a + (design - design.mean(axis=0)) @ b + sigma * rng.normal(size=len(whose))
@@ -95,7 +95,7 @@ def joint_world(rng: np.random.Generator) -> World:
         "alpha": p.intercept_mean_sd * rng.normal(), "omega": p.intercept_sd_scale * half[1, 0],
         "shift_mean": p.shift_mean_sd * rng.normal(size=2), "shift_sd": p.shift_sd_scale * half[:, 1],
         "log_scale": p.log_scale_mean + p.log_scale_mean_sd * rng.normal(size=2),
-        "log_scale_sd": p.log_scale_sd_scale * half[:, 2], 
+        "log_scale_sd": p.log_scale_sd_scale * half[:, 2],
         "noise": np.exp(p.log_noise_mean + p.log_noise_sd * rng.normal(size=2)),
     }  # fmt: skip
     replies = np.array([[3] * 7 + [1, 0, 0], [0, 1] + [3] * 7 + [0]])
@@ -153,9 +153,7 @@ def study(
     own[1] = kappa * own[0] + np.sqrt(1 - kappa**2) * own[1]
     shift = shift_mean[:, None] + shift_sd[:, None] * rng.normal(size=(2, contexts))
     scale = np.exp(log_scale[:, None] + log_scale_sd[:, None] * rng.normal(size=(2, contexts)))
-    expected = shift[..., None] + scale[..., None] * (
-        rho[:, None, None] * z + np.sqrt(1 - rho**2)[:, None, None] * own
-    )
+    expected = shift[..., None] + scale[..., None] * (rho[:, None, None] * z + np.sqrt(1 - rho**2)[:, None, None] * own)
     said, ss = np.zeros((2, contexts, width)), np.zeros(2)
     for s in range(2):
         for c in range(contexts):
@@ -171,9 +169,8 @@ def study(
         "within_ss": ss,
     }  # fmt: skip
     scaled = w / np.abs(w).max(axis=1, keepdims=True)
-    accuracy = [
-        float(np.corrcoef(scaled[n > 0].ravel(), e[n > 0].ravel())[0, 1]) for n, e in zip(replies, expected, strict=True)
-    ]
+    pairs = [(scaled[n > 0].ravel(), e[n > 0].ravel()) for n, e in zip(replies, expected, strict=True)]
+    accuracy = [float(np.corrcoef(*pair)[0, 1]) for pair in pairs]
     return data, {
         "w[1,1]": float(w[0, 0]), "shift[1,1]": float(shift[0, 0]), "scale[1,1]": float(scale[0, 0]),
         "intercept[1]": float(intercept[0]), **_named("accuracy", np.array(accuracy)),
