@@ -12,6 +12,7 @@ from typing import NoReturn
 import click
 
 from avowal import __version__
+from avowal.commands_check import check
 from avowal.commands_contexts import contexts
 from avowal.commands_power import power
 from avowal.commands_run import run
@@ -30,7 +31,7 @@ def app() -> None:
     """Tell whether a language model's account of itself is true."""
 
 
-for command in (contexts, power, init, plan, run, serve):
+for command in (check, contexts, power, init, plan, run, serve):
     app.add_command(command)
 
 

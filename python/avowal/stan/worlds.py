@@ -60,7 +60,7 @@ def accuracy_world(rng: np.random.Generator) -> World:
     report = rng.normal(size=len(whose))
     line, after, second = (np.stack([np.ones(len(whose)), c]) for c in (report, trained == 2, whose == 2))
     design = np.stack([p * q * r for p in line for q in after for r in second], axis=1)[:, 1:]
-    b: Floats = rng.normal(size=design.shape[1])
+    b = rng.normal(size=(design.shape[1],))
     a = priors.intercept_scale * rng.standard_t(priors.df)
     sigma = abs(priors.sigma_scale * rng.standard_t(priors.df))
     weight = a + (design - design.mean(axis=0)) @ b + sigma * rng.normal(size=len(whose))
