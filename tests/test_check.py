@@ -1,4 +1,4 @@
-"""The final check puts the methods side by side, warns where they disagree, and prints what spoils a number beside it."""
+"""The final check puts methods side by side, warns where they disagree, and prints what spoils a number beside it."""
 
 import json
 import subprocess

@@ -207,14 +207,17 @@ def test_a_stubborn_sampler_is_not_converged() -> None:
     assert any("tree depth" in text for text in short.problems)
 
 
-def test_predictive_checks_find_nothing_where_the_model_holds() -> None:
+def test_predictive_checks_find_a_prior_that_does_not_fit() -> None:
+    """Choices that follow slopes of size 3 agree more with the weights than slopes of size 0.2 would have it."""
     known, chosen, _ = study(count=6, trials=40)
-    table = predictive_choices(choice_posterior(chosen, known, how=SHORT))
-    assert table["statistic"].to_list()[0] == "share of A"
-    assert table.filter(pl.col("statistic") == "share of A")["observed"].item() == pytest.approx(
-        (chosen["choice"] == "A").mean()
+    fine, narrow = (
+        predictive_choices(choice_posterior(chosen, known, priors=ChoicePriors(slope_sd=sd), how=SHORT))
+        for sd in (3.0, 0.2)
     )
-    assert table["p"].is_between(0.005, 1).all()
+    assert fine["statistic"].to_list()[0] == "share of A"
+    assert fine["observed"][0] == pytest.approx((chosen["choice"] == "A").mean())
+    assert fine["p"].is_between(0.01, 1).all()
+    assert narrow.filter(pl.col("statistic") == "share predicted")["p"].item() < 0.01
 
 
 def test_prior_sensitivity_shrinks_slopes_not_their_pattern() -> None:
