@@ -42,8 +42,8 @@ def check_choices(posterior: ChoicePosterior, *, seed: int = 1) -> pl.DataFrame:
     polars.DataFrame
         Columns statistic, observed, mean, low, high (highest-density interval of the replications), p (share of
         replications at or above the observed value): the share of A; its standard deviation over contexts; the share
-        of choices on the side that a draw of the weights predicts (`observed` is its mean over draws); contexts whose
-        choices are all the same.
+        of choices on the side that the posterior means predict, far above its replications where the prior holds weights
+        smaller than the choices say; contexts whose choices are all the same.
     """
     slopes, intercepts, rng = posterior.draws["slope"], posterior.draws["intercept"], np.random.default_rng((seed, 4))
     picked = _picked(len(slopes), rng)
@@ -53,8 +53,9 @@ def check_choices(posterior: ChoicePosterior, *, seed: int = 1) -> pl.DataFrame:
         k = trials.differences.shape[1]
         log_odds = np.einsum("tk,dtk->dt", trials.differences, slopes[picked][:, who, :k]) + intercepts[picked][:, who]
         again = rng.uniform(size=log_odds.shape) < 1 / (1 + np.exp(-log_odds))
-        observed.append((trials.choices[None] == 1, who, log_odds > 0))
-        replicated.append((again, who, log_odds > 0))
+        side = (trials.differences * slopes.mean(axis=0)[who, :k]).sum(axis=1) > -intercepts.mean(axis=0)[who]
+        observed.append((trials.choices[None] == 1, who, side))
+        replicated.append((again, who, side))
         start += len(trials.keys)
     return _table(_choice_statistics(observed), _choice_statistics(replicated))
 
@@ -169,7 +170,7 @@ def _choice_statistics(
     """Statistics of choices, shape (replications, trials) in each part, with the agent and the predicted side."""
     y = np.concatenate([part[0] for part in parts], axis=1).astype(float)
     who = np.concatenate([part[1] for part in parts])
-    predicted = np.concatenate([part[2] for part in parts], axis=1)
+    predicted = np.concatenate([part[2] for part in parts])
     agents, place = np.unique(who, return_inverse=True)
     member = (place[:, None] == np.arange(len(agents))).astype(float)
     shares = y @ member / member.sum(axis=0)
@@ -184,8 +185,7 @@ def _choice_statistics(
 def _table(observed: Mapping[str, Floats], replicated: Mapping[str, Floats]) -> pl.DataFrame:
     rows = []
     for name, again in replicated.items():
-        ends = hdi(again, level=LEVEL)
-        # A statistic of data and draw has a value for each draw; both are compared under the same.
-        p = float((again >= observed[name]).mean())
-        rows.append((name, float(observed[name].mean()), float(again.mean()), ends.low, ends.high, p))
+        ends, value = hdi(again, level=LEVEL), float(observed[name][0])
+        p = float((again >= value).mean())
+        rows.append((name, value, float(again.mean()), ends.low, ends.high, p))
     return pl.DataFrame(rows, schema=["statistic", "observed", "mean", "low", "high", "p"], orient="row")
