@@ -208,11 +208,11 @@ def test_a_stubborn_sampler_is_not_converged() -> None:
 
 
 def test_predictive_checks_find_a_prior_that_does_not_fit() -> None:
-    """Choices that follow slopes of size 3 agree more with the weights than slopes of size 0.2 would have it."""
-    known, chosen, _ = study(count=6, trials=40)
+    """Choices that follow slopes of size 3 agree more with the weights than slopes of size 0.3 would have it."""
+    known, chosen, _ = study(count=15, trials=60)
     fine, narrow = (
         predictive_choices(choice_posterior(chosen, known, priors=ChoicePriors(slope_sd=sd), how=SHORT))
-        for sd in (3.0, 0.2)
+        for sd in (3.0, 0.3)
     )
     assert fine["statistic"].to_list()[0] == "share of A"
     assert fine["observed"][0] == pytest.approx((chosen["choice"] == "A").mean())

@@ -42,8 +42,8 @@ def check_choices(posterior: ChoicePosterior, *, seed: int = 1) -> pl.DataFrame:
     polars.DataFrame
         Columns statistic, observed, mean, low, high (highest-density interval of the replications), p (share of
         replications at or above the observed value): the share of A; its standard deviation over contexts; the share
-        of choices on the side that the posterior means predict, far above its replications where the prior holds weights
-        smaller than the choices say; contexts whose choices are all the same.
+        of choices on the side that the posterior means predict, which lies far above its replications where the prior
+        holds weights smaller than the choices say; contexts whose choices are all the same.
     """
     slopes, intercepts, rng = posterior.draws["slope"], posterior.draws["intercept"], np.random.default_rng((seed, 4))
     picked = _picked(len(slopes), rng)
