@@ -145,6 +145,26 @@ def test_joint_finds_a_strong_correlation_and_its_gain() -> None:
     assert 0 < rows[EXPECTED, "after"]["sd"] < rows[LATENT, "after"]["sd"]
 
 
+def test_what_pads_a_narrow_context_is_no_attribute() -> None:
+    """Beside one wide context, narrow ones keep their latent correlation and accuracy, as if the padding weren't there."""
+    known, chosen, said = study(count=12, width=2, trials=60, replies=4, rho=0.95)
+    wide, more, reported = study(count=1, width=6, trials=20, seed=2)
+    wide = (replace(wide[0], name="wide"),)
+    more, reported = (table.with_columns(pl.lit("wide").alias("context")) for table in (more, reported))
+    alone = joint_posterior(chosen, known, {"set": said}, how=SHORT)
+    both = joint_posterior(
+        pl.concat([chosen, more]),
+        (*known, *wide),
+        {"set": pl.concat([said, reported.filter(pl.col("reply") < 0)])},
+        how=SHORT,
+    )
+    assert both.draws is not None
+    assert sum(name.startswith("w[") for name in both.draws.names) == 12 * 2 + 6
+    for row in range(2):
+        one, other = (found.estimates.row(row, named=True) for found in (alone, both))
+        assert one["mean"] == pytest.approx(other["mean"], abs=0.05)
+
+
 def test_few_reports_count_as_what_they_are() -> None:
     """One reply in a context is a status and still counts; one reply in all is nothing to estimate from."""
     known, chosen, said = study(count=6, replies=3)

@@ -137,8 +137,9 @@ generated quantities {
   vector[S - 1] rho_gain = rho[2:S] - rep_vector(rho[1], S - 1);
   vector[S - 1] accuracy_gain;                 // after less before
   {
-    vector[E] scaled;
-    for (i in 1:E) scaled[i] = w[context[i], attribute[i]] / max(abs(w[context[i]]));
+    vector[C] largest = rep_vector(0, C);
+    for (i in 1:E) largest[context[i]] = fmax(largest[context[i]], abs(w[context[i], attribute[i]]));
+    vector[E] scaled = to_vector(w)[at] ./ largest[context];
     vector[E] z = (to_vector(w)[at] - mu) / tau;
     matrix[E, S] precision;                    // of the expected report, given weights and replies
     matrix[E, S] pull;                         // precision-weighted sum of what weights and replies say
