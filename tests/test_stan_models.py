@@ -146,7 +146,7 @@ def test_joint_finds_a_strong_correlation_and_its_gain() -> None:
 
 
 def test_what_pads_a_narrow_context_is_no_attribute() -> None:
-    """Beside one wide context, narrow ones keep their latent correlation and accuracy, as if the padding weren't there."""
+    """Beside one wide context, narrow ones keep latent correlation and accuracy, as if the padding weren't there."""
     known, chosen, said = study(count=12, width=2, trials=60, replies=4, rho=0.95)
     wide, more, reported = study(count=1, width=6, trials=20, seed=2)
     wide = (replace(wide[0], name="wide"),)
