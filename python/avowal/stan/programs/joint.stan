@@ -134,7 +134,7 @@ generated quantities {
   // The paper's accuracy of these very contexts without error on either side: weights scaled to ±1 within each context,
   // correlated with what the agents would report on average over endless replies.
   vector[S] accuracy;
-  vector[S - 1] rho_gain = rho[2:S] - rep_vector(rho[1], S - 1);
+  vector[S - 1] rho_gain;
   vector[S - 1] accuracy_gain;                 // after less before
   {
     vector[C] largest = rep_vector(0, C);
@@ -172,6 +172,9 @@ generated quantities {
       vector[reported[s]] v = drawn[i, s] - mean(drawn[i, s]);
       accuracy[s] = dot_product(u, v) / sqrt(dot_self(u) * dot_self(v));
     }
-    accuracy_gain = accuracy[2:S] - rep_vector(accuracy[1], S - 1);
+  }
+  for (s in 2:S) {
+    rho_gain[s - 1] = rho[s] - rho[1];
+    accuracy_gain[s - 1] = accuracy[s] - accuracy[1];
   }
 }
