@@ -15,7 +15,8 @@ sources := pyproject.toml Cargo.toml Cargo.lock $(shell find contexts rust -type
 export PYO3_PYTHON := $(abspath $(bin)/python)
 
 .DEFAULT_GOAL := check
-.PHONY: demo test test-rust test-python test-slow test-heavy test-logprobs check lint types docs-check rust-docs bench format
+.PHONY: demo sbc recovery test test-rust test-python test-slow test-heavy test-logprobs check lint types docs-check
+.PHONY: rust-docs bench format
 
 demo: $(ready)
 	$(bin)/avowal demo
@@ -56,6 +57,14 @@ test-logprobs: $(ready) $(model)
 
 docs-check: rust-docs $(ready)
 	$(bin)/pytest -q tests/test_docs.py
+
+# Simulation-based calibration of the Stan programs: about half an hour.
+sbc: $(ready)
+	$(bin)/python -m avowal.stan.calibration
+
+# Recovery of a known latent correlation: what the file holds is kept, and only what it lacks is simulated.
+recovery: $(ready)
+	$(bin)/python -m avowal.stan.recovery docs/stan-recovery.jsonl
 
 rust-docs:
 	RUSTDOCFLAGS="-D warnings" cargo doc --quiet --locked --no-deps -p avowal-engine -p avowal-tokens

@@ -2,7 +2,7 @@
 
 The modules follow a study: :mod:`~avowal.simulate` and :mod:`~avowal.cost` before it, then :mod:`~avowal.contexts`,
 :mod:`~avowal.agents`, :mod:`~avowal.design` or :mod:`~avowal.optimal`, :mod:`~avowal.reports`, :mod:`~avowal.fit`,
-:mod:`~avowal.bootstrap` and :mod:`~avowal.accuracy`; :func:`~avowal.power` and :mod:`~avowal.sweep` plan it,
+:mod:`~avowal.bootstrap`, :mod:`~avowal.accuracy` and :mod:`~avowal.stan`; :func:`~avowal.power` and :mod:`~avowal.sweep` plan it,
 :mod:`~avowal.draft` asks a :mod:`~avowal.provider` for new contexts, :mod:`~avowal.replies` reads what a model
 answered, and :mod:`~avowal.published` reads the paper's files. Everything is imported when it is first used.
 """
@@ -40,6 +40,7 @@ if TYPE_CHECKING:
         rng,
         saving,
         simulate,
+        stan,
         study,
         sweep,
         tables,
@@ -82,6 +83,7 @@ __all__ = [
     "rng",
     "saving",
     "simulate",
+    "stan",
     "study",
     "sweep",
     "tables",

@@ -16,6 +16,7 @@ from typing import NoReturn
 import click
 
 from avowal import __version__
+from avowal.commands_check import check
 from avowal.commands_contexts import contexts
 from avowal.commands_power import power
 from avowal.commands_results import analyze, export, status
@@ -35,7 +36,7 @@ def app() -> None:
     """Tell whether a language model's account of itself is true."""
 
 
-for command in (contexts, power, init, plan, run, status, analyze, export, serve):
+for command in (contexts, power, init, plan, run, status, analyze, export, check, serve):
     app.add_command(command)
 
 

@@ -1,0 +1,98 @@
+"""The final check as the terminal shows it: every number with what spoils it beside it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import polars as pl
+
+from avowal.stan.check import MAP, Check
+from avowal.text import NONE, estimate, number, table
+
+
+def printed(found: Check, labels: Mapping[str, str] | None = None) -> list[object]:
+    """Lay out a check.
+
+    Parameters
+    ----------
+    found
+        The check.
+    labels
+        Names of sets and gains to print in place of their keys.
+
+    Returns
+    -------
+    list of object
+        Tables and texts, for :func:`avowal.text.show`.
+    """
+    named = labels or {}
+    parts: list[object] = [f"Stan by {found.engine}; intervals at .95, Stan's of highest density\n", _weights(found)]
+    for title, compared in (("Accuracy", found.accuracies), ("Gain by training", found.gains)):
+        if len(compared):
+            parts.append(_compared(title, compared, named))
+    if len(found.joint):
+        parts.append(_joint(found.joint, named))
+    parts += [f"Warning: {line}" for line in found.warnings]
+    parts += [f"Problem: {line}" for line in found.problems]
+    if not found.warnings:
+        parts.append("No conclusion depends on the method.")
+    return parts
+
+
+def _weights(found: Check) -> object:
+    rows = [
+        [
+            row["model"],
+            row["group"],
+            str(row["agents"]),
+            ", ".join(row["statuses"]) or "all ok",
+            number(row["r"], 4),
+            _points(row["mean_difference"]),
+            _points(row["largest_difference"]),
+            _spoiled(row["problems"]),
+        ]
+        for row in found.weights.iter_rows(named=True)
+    ]
+    columns = ["model", "contexts", "agents", "statuses", "r", "mean |diff.|", "largest", "problems"]
+    return table("Weights: posterior means (Stan) against modes (MAP), points on the ±100 scale", columns, rows)
+
+
+def _compared(title: str, compared: pl.DataFrame, labels: Mapping[str, str]) -> object:
+    rows = [
+        [
+            row["model"] or "all models",
+            labels.get(row["quantity"], row["quantity"]),
+            row["method"],
+            estimate(row["estimate"], _ends(row["low"], row["high"])),
+            NONE if row["method"] == MAP else number(row["difference"], 3),
+            _spoiled(row["problems"]) if row["estimate"] is not None else row["status"],
+        ]
+        for row in compared.iter_rows(named=True)
+    ]
+    return table(title, ["model", "set", "method", "estimate", "less MAP", "problems"], rows)
+
+
+def _joint(joint: pl.DataFrame, labels: Mapping[str, str]) -> object:
+    rows = [
+        [
+            row["model"],
+            " → ".join(labels.get(name, name) for name in row["set"].split(" → ")),
+            f"{row['quantity']} ({row['scale']})",
+            estimate(row["mean"], _ends(row["hdi_low"], row["hdi_high"])),
+            _spoiled(row["problems"]),
+        ]
+        for row in joint.iter_rows(named=True)
+    ]
+    return table("Joint model of choices and reports", ["model", "set", "quantity", "mean", "problems"], rows)
+
+
+def _ends(low: float | None, high: float | None) -> tuple[float, float] | None:
+    return None if low is None or high is None else (low, high)
+
+
+def _points(value: float | None) -> str:
+    return NONE if value is None else f"{value:.2f}"
+
+
+def _spoiled(problems: Sequence[str]) -> str:
+    return "; ".join(problems) or "none"
