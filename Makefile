@@ -48,12 +48,12 @@ test-slow: $(ready) $(model)
 	$(bin)/pytest -q -n auto -m slow || test $$? -eq 5
 
 # Too long for CI.
-test-heavy: $(ready)
+test-heavy: $(ready) $(model)
 	$(bin)/pytest -q -m heavy
 
-# Weights from the probabilities that a real model tells: part of test-slow, and by itself here.
+# Weights from the probabilities that a real model tells: part of test-heavy, and by itself here.
 test-logprobs: $(ready) $(model)
-	$(bin)/pytest -q -m slow tests/slow/test_real_study.py -k probabilities
+	$(bin)/pytest -q -m heavy tests/slow/test_real_study.py -k probabilities
 
 docs-check: rust-docs $(ready)
 	$(bin)/pytest -q tests/test_docs.py

@@ -120,6 +120,19 @@ def test_no_two_things_differ_between_models_that_are_compared(tmp_path):
         assert sum(a != b for a, b in zip(traits[one], traits[other], strict=True)) == 1
 
 
+def test_chains_share_what_was_said_of_several_others_contexts(tmp_path):
+    third = "gpt-4.1-2025-04-14"
+    folder(tmp_path, base=(BASE, MINI, third), introspection=("targets", "shuffled"))
+    path = tmp_path / "study.toml"
+    asked = path.read_text(encoding="utf-8").replace("trained = 8", "trained = 12\nshared = false")
+    path.write_text(asked.replace("[design]", "[design]\ncross_reports = true"), encoding="utf-8")
+    fill(tmp_path)
+    result = analyze_study(found(tmp_path), QUICK)
+    plain, shuffled = result.models[:2]
+    assert plain.sets["cross_before"] is shuffled.sets["cross_before"]
+    assert [pair[:2] for pair in result.differences["cross_before"]] == [(BASE, MINI), (BASE, third), (MINI, third)]
+
+
 def test_the_same_base_under_another_seed_is_no_other_mind(tmp_path):
     fill(folder(tmp_path / "one", seeds=(0, 3)))
     for model in analyze_study(found(tmp_path / "one"), QUICK).models:

@@ -110,6 +110,21 @@ def test_names_with_slashes_have_files_of_their_own(tmp_path):
             assert one.sets[name].accuracy.r == pytest.approx(other.sets[name].accuracy.r, rel=1e-9)
 
 
+def test_files_are_named_for_the_contexts_of_each_fold(tmp_path):
+    folder(tmp_path)
+    file = tmp_path / "study.toml"
+    names = json.dumps([context.name for context in place(tmp_path).study.trained[1:4]])
+    file.write_text(file.read_text().replace("native = 4", f"native = 4\nfirst_fold = {names}"))
+    fill(tmp_path, spoil=spoil)
+    paths = export(place(tmp_path), "csv", tmp_path / "csv")
+    told = {path.name.removeprefix(f"{BASE}_itrained_") for path in paths if "itrained" in path.name}
+    assert told == {
+        "first_3_of_8_12ex_weight_reports.csv", "last_5_of_8_12ex_weight_reports.csv",
+        "all_8_12ex_latent_weight_reports.csv",
+    }  # fmt: skip
+    same(figures(analyze_study(look(place(tmp_path)), QUICK)), figures(replicate(str(tmp_path / "csv"), QUICK)))
+
+
 def test_an_unfinished_study_is_exported_as_far_as_it_is(tmp_path):
     fill(folder(tmp_path), until=lambda stage: stage.role == "native_before")
     paths = export(place(tmp_path), "csv", tmp_path / "csv")

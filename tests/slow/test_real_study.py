@@ -10,8 +10,6 @@ import polars as pl
 import pytest
 from runs import avowal, rows, write
 
-pytestmark = pytest.mark.slow
-
 MODEL = "small"
 
 
@@ -19,6 +17,7 @@ def table(folder: Path, name: str) -> pl.DataFrame:
     return pl.read_parquet(folder / "tables" / f"{name}.parquet")
 
 
+@pytest.mark.slow
 def test_what_it_says_comes_out_as_failures_and_statuses(url: str, tmp_path: Path) -> None:
     folder = write(
         tmp_path / "study",
@@ -52,6 +51,7 @@ def test_what_it_says_comes_out_as_failures_and_statuses(url: str, tmp_path: Pat
     assert weights["weight"].null_count() == 15
 
 
+@pytest.mark.heavy
 def test_probabilities_beside_its_letters_give_weights(url: str, tmp_path: Path) -> None:
     folder = write(
         tmp_path / "study",

@@ -16,11 +16,10 @@ import pytest
 from runs import avowal, provider, rows
 from storm import FAULTS, decide, options, weathered
 
-pytestmark = pytest.mark.slow
-
 COUNT = 10_000
 
 
+@pytest.mark.slow
 def test_ten_thousand_requests_are_answered_once_each(tmp_path: Path) -> None:
     with provider(tmp_path / "server", *options(*FAULTS)) as served:
         began = time.monotonic()
@@ -67,7 +66,14 @@ with LLMockServer(chaos=ChaosSettings(error_rates={429: 0.2, 500: 0.05})) as ser
 
 # Each of its failures asks for a second, in which nobody begins anything: that many seconds for ten thousand requests
 # are an hour. The larger study is asked to wait for less.
-@pytest.mark.parametrize(("contexts", "each", "wait"), [(4, 10, 1.0), (100, 100, 0.01)])
+@pytest.mark.parametrize(
+    ("contexts", "each", "wait"),
+    [
+        pytest.param(4, 10, 1.0, marks=pytest.mark.slow),
+        pytest.param(40, 50, 0.01, marks=pytest.mark.slow),
+        pytest.param(100, 100, 0.01, marks=pytest.mark.heavy),
+    ],
+)
 def test_an_independent_mock_finds_the_client_clean(tmp_path: Path, contexts: int, each: int, wait: float) -> None:
     """LLMock judges each call by its attempts and their times; its replies are no letters, and are typed as such."""
     folder, count = tmp_path / "study", contexts * each

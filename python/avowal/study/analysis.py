@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -80,7 +80,7 @@ def material(collected: Collected) -> Material:
     listed = [each.stage for each in collected.stages]
     groups, sets = _looked_for(listed)
     chosen = _by_stage(collected.tables["choices"])
-    reported = _by_stage(collected.tables["reports"])
+    reported = _Reports(_by_stage(collected.tables["reports"]), {})
     states = {each.stage.name: each for each in collected.stages}
     return Material(
         "study",
@@ -158,6 +158,21 @@ def write(folder: Path, collected: Collected, found: Analysis) -> tuple[Path, ..
     return tuple(written)
 
 
+@dataclass(frozen=True, slots=True)
+class _Reports:
+    """Reports by stage; the analysis knows sets that chains share by their being the same table."""
+
+    by_stage: Mapping[str, pl.DataFrame]
+    joined: dict[tuple[str, ...], pl.DataFrame]
+
+    def of(self, names: Sequence[str]) -> pl.DataFrame:
+        """Return the reports of several stages, the same table for the same stages."""
+        key = tuple(names)
+        if key not in self.joined:
+            self.joined[key] = pl.concat([self.by_stage[name] for name in key])
+        return self.joined[key]
+
+
 def _by_stage(table: pl.DataFrame) -> dict[str, pl.DataFrame]:
     return {str(name): rows for (name,), rows in table.group_by("stage", maintain_order=True)}
 
@@ -176,7 +191,7 @@ def _model(
     chain: Chain,
     study: StudyFile,
     chosen: Mapping[str, pl.DataFrame],
-    reported: Mapping[str, pl.DataFrame],
+    reported: _Reports,
     states: Mapping[str, StageAccount],
     groups: Sequence[str],
     sets: Sequence[str],
@@ -196,9 +211,9 @@ def _model(
     reports, no_reports, asked = {}, {}, {}
     for role in dict.fromkeys(each for name in sets for each in SETS[name][1]):
         stages = [stage for stage in own if (stage.sends.kind, stage.role) == ("reports", role)]
-        known = [stage for stage in stages if stage.name in reported]
+        known = [stage for stage in stages if stage.name in reported.by_stage]
         if known:
-            reports[role] = pl.concat([reported[stage.name] for stage in known])
+            reports[role] = reported.of([stage.name for stage in known])
             asked[role] = [context.name for stage in known for context in stage.sends.contexts]
         else:
             no_reports[role] = _why(stages, states)

@@ -17,6 +17,7 @@ from avowal.published.files import numbered
 from avowal.published.rebuild import csv_text, scenarios_text, targets_text
 from avowal.study.analysis import analyze_study, material, write
 from avowal.study.collect import Collected
+from avowal.study.config import StudyFile
 from avowal.study.place import Place
 from avowal.study.status import look
 from avowal.study.store import FILE, Store
@@ -163,20 +164,21 @@ def _of_model(model: ModelMaterial, collected: Collected, width: int) -> Iterato
             continue
         header = [files.MODEL_COLUMN["reports"], "scenario", *numbered(files.REPORT, width), *sides]
         rows = table.filter(pl.col("report").is_not_null()).select("model", "context", "report", "a", "b").iter_rows()
-        yield _ending(name, collected), csv_text([header, *([m, c, *r, *a, *b] for m, c, r, a, b in rows)])
+        yield (
+            _ending(name, collected.study, model.mind),
+            csv_text([header, *([m, c, *r, *a, *b] for m, c, r, a, b in rows)]),
+        )
 
 
-def _ending(name: str, collected: Collected) -> str:
+def _ending(name: str, study: StudyFile, base: str) -> str:
     """Return what follows the model's name in a file of reports; the trained ones name their contexts and pairs."""
-    trained = len(collected.study.trained)
-    half = trained // 2
-    counts = {
-        "introspection_first": (half, trained),
-        "introspection_last": (trained - half, trained),
-        "native_after": (trained,),
-    }
+    counts: tuple[int, ...] = ()
+    if study.trained and name in ("introspection_first", "introspection_last", "native_after"):
+        trained = study.trained_by(base)
+        folds = dict(zip(("introspection_first", "introspection_last"), study.folds(base), strict=True))
+        counts = (len(folds[name]), len(trained)) if name in folds else (len(trained),)
     pattern = files.REPORT_FILES[name]
-    for count in (*counts.get(name, ()), collected.study.design.training):
+    for count in (*counts, study.design.training):
         pattern = pattern.replace(r"\d+", str(count), 1)
     return pattern
 
