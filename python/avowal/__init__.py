@@ -2,9 +2,10 @@
 
 The modules follow a study: :mod:`~avowal.simulate` and :mod:`~avowal.cost` before it, then :mod:`~avowal.contexts`,
 :mod:`~avowal.agents`, :mod:`~avowal.design` or :mod:`~avowal.optimal`, :mod:`~avowal.reports`, :mod:`~avowal.fit`,
-:mod:`~avowal.bootstrap`, :mod:`~avowal.accuracy` and :mod:`~avowal.stan`; :func:`~avowal.power` and :mod:`~avowal.sweep` plan it,
-:mod:`~avowal.draft` asks a :mod:`~avowal.provider` for new contexts, :mod:`~avowal.replies` reads what a model
-answered, and :mod:`~avowal.published` reads the paper's files. Everything is imported when it is first used.
+:mod:`~avowal.bootstrap`, :mod:`~avowal.accuracy` and :mod:`~avowal.stan`; :func:`~avowal.power` and
+:mod:`~avowal.sweep` plan it, :mod:`~avowal.study` runs it, :mod:`~avowal.draft` asks a :mod:`~avowal.provider` for new
+contexts, :mod:`~avowal.replies` reads what a model answered, :mod:`~avowal.analysis` says what came of it, and
+:mod:`~avowal.published` reads the paper's files. Everything is imported when it is first used.
 """
 
 from importlib import import_module
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from avowal import (
         accuracy,
         agents,
+        analysis,
         bootstrap,
         bounds,
         ceiling,
@@ -57,6 +59,7 @@ __all__ = [
     "__version__",
     "accuracy",
     "agents",
+    "analysis",
     "bootstrap",
     "bounds",
     "ceiling",

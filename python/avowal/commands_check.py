@@ -28,9 +28,9 @@ def check(folder: Path, *, engine: str, as_json: bool, strict: bool, joint: bool
 
     Example: avowal check published --strict
     """
+    from avowal.analysis.material import GAINS, LABELS
     from avowal.progress import bar
     from avowal.published.read import read
-    from avowal.published.replicate import GAINS, LABELS
     from avowal.stan.check import check as run
     from avowal.stan.engines import Sampling, choose
     from avowal.stan.printed import printed
@@ -39,8 +39,11 @@ def check(folder: Path, *, engine: str, as_json: bool, strict: bool, joint: bool
 
     how = Sampling(engine=choose(engine), warmup=draws, draws=draws, seed=seed)
     data = read(folder)
+    held = subjects(data)
+    known = {name for subject in held for name in subject.reports}
+    gains = {name: sides for name, sides in GAINS.items() if known.issuperset(sides)}
     with bar("checking") as advance:
-        found = run(subjects(data), data.contexts, GAINS, how=how, joint=joint, seed=seed, progress=advance)
+        found = run(held, data.contexts, gains, how=how, joint=joint, seed=seed, progress=advance)
     if as_json:
         click.echo(json.dumps(found.to_dict(), indent=2, allow_nan=False))
     else:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import polars as pl
 
+from avowal.analysis.material import SETS
 from avowal.published.read import Published
-from avowal.published.replicate import SETS
 from avowal.stan.check import Subject
 
 
