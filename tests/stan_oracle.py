@@ -14,9 +14,9 @@ import numpy as np
 import polars as pl
 import pytest
 
+from avowal.analysis.material import GAINS, SETS
 from avowal.entries import Entries, entries
 from avowal.published import Published
-from avowal.analysis.material import GAINS, SETS
 from avowal.stan import Sampling, accuracy_posterior, choice_posterior
 
 BRMS_DRAWS = 12_000
