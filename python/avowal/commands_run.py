@@ -12,6 +12,7 @@ import click
 from avowal.errors import InputError
 
 if TYPE_CHECKING:
+    from avowal.prices import Prices
     from avowal.provider import Client
     from avowal.study.place import Place
     from avowal.study.run import Outcome
@@ -71,7 +72,7 @@ def run(
 
     def confirm(place: Place, client: Client) -> None:
         if not yes:
-            _confirm(place, client)
+            _confirm(place, client, options.prices)
 
     with watching(quiet=quiet) as watch:
         outcome = carry_out(study, options, watch=watch, confirm=confirm)
@@ -80,7 +81,7 @@ def run(
     return _told(outcome, study)
 
 
-def _confirm(place: Place, client: Client) -> None:
+def _confirm(place: Place, client: Client, prices: Prices | None) -> None:
     """Ask whether the study may be paid for."""
     key = "without a key" if client.keyless else f"with the key in {client.endpoint.key_env}"
     told = f"Requests go to {client.url}, {key}."
@@ -89,7 +90,19 @@ def _confirm(place: Place, client: Client) -> None:
     if not sys.stdin.isatty():
         raise InputError.at("--yes, since nobody can be asked", f"a run that is paid for ({told})", file=place.home)
     click.echo(told, err=True)
-    click.confirm("avowal plan says what it will cost. Go on?", abort=True, err=True)
+    click.confirm(f"What is left will cost about ${_price(place, prices):,.2f}. Go on?", abort=True, err=True)
+
+
+def _price(place: Place, prices: Prices | None) -> Decimal:
+    """Return what the study still costs at the provider that it runs with."""
+    from dataclasses import replace
+
+    from avowal.study import plan
+
+    if place.endpoint == place.study.provider.base_url:
+        return plan(place.home, prices=prices, replicates=0).price_left
+    elsewhere = replace(place.study, provider=replace(place.study.provider, base_url=place.endpoint))
+    return plan(elsewhere, prices=prices, replicates=0).price
 
 
 def _told(outcome: Outcome, study: Path) -> int:
