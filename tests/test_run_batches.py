@@ -33,9 +33,12 @@ def test_an_output_file_that_is_gone_stops_the_stage_and_only_the_next_run_asks_
 
 
 def test_a_file_that_never_comes_whole_gives_what_can_be_read(tmp_path: Path) -> None:
-    with running(batch_seconds=0.05, state=tmp_path / "p", faults=["truncate@/content=1"]) as url:
-        with pytest.raises(StageError, match="breaks off"):
-            asked(tmp_path, url, 6)
+    faults = ["truncate@/content=1"]
+    with (
+        running(batch_seconds=0.05, state=tmp_path / "p", faults=faults) as url,
+        pytest.raises(StageError, match="breaks off"),
+    ):
+        asked(tmp_path, url, 6)
     kept = dict(rows(tmp_path, "select state, count(*) from requests group by 1"))
     assert 0 < kept["answered"] < 6
     with running(batch_seconds=0.05, state=tmp_path / "p") as url:

@@ -180,14 +180,14 @@ class _Work:
                     db.execute("update requests set state = 'planned', batch = null where batch = ?", (identity,))
                     db.execute("delete from batches where id = ?", (identity,))
                 continue
-            self._hold(waiting(self._store, identity), True)  # noqa: FBT003
+            self._hold(waiting(self._store, identity), True)
             self._adopt(identity, batch, "found")
 
     def submit(self) -> None:
         """Submit what is left and fits; at the spending limit nothing more."""
         while not self._full and self.limit is None and (part := self._part()):
             try:
-                self._hold(part, False)  # noqa: FBT003
+                self._hold(part, False)
             except StageError as limit:
                 self.limit = limit
                 return

@@ -8,7 +8,7 @@ import sqlite3
 import threading
 from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from hashlib import sha256
 
@@ -134,9 +134,14 @@ class Workshop:
     def _decides(self, stage: Stage) -> str:
         """Return a hash of all that decides what a stage sends, but for the replies to stages that it needs."""
         study = self.place.study
-        models = [self.store.rows("select tuned from jobs where stage = ?", (each,)) for each in stage.needs]
-        held = (__version__, self.place.endpoint, stage, study.seed, study.design, study.training, study.sampling)
-        return sha256(repr((*held, models)).encode()).hexdigest()
+        held: list[object] = [__version__, self.place.endpoint, study.seed, stage]
+        held += [each for each in self.listed if each.name in stage.needs]
+        held += [self.store.rows("select tuned from jobs where stage = ?", (each,)) for each in stage.needs]
+        if isinstance(stage.sends, Training):
+            held.append(_hyperparameters(study.training, stage.sends))
+        else:
+            held.append(replace(study.sampling, lenient=False))
+        return sha256(repr(held).encode()).hexdigest()
 
     def _train(self, stage: Stage, progress: Progress) -> bool:
         study, sends = self.place.study, stage.sends
@@ -154,7 +159,7 @@ class Workshop:
         # What an earlier run has created is held back since this one began, what it has waited for is spent.
         held, spent = price if self.store.rows(UNDER_WAY, (stage.name,)) else Decimal(0), Decimal(0)
 
-        def hold(begun: bool) -> None:  # noqa: FBT001
+        def hold(begun: bool) -> None:
             nonlocal held
             self.budget.hold(price, begun=begun)
             held = price
@@ -243,7 +248,7 @@ class Workshop:
         def priced(part: Sequence[Left]) -> dict[str, tuple[Decimal, Left]]:
             return {each.key: (price(each, each.tokens - each.reply_tokens, each.reply_tokens), each) for each in part}
 
-        def hold(part: Sequence[Left], begun: bool) -> None:  # noqa: FBT001
+        def hold(part: Sequence[Left], begun: bool) -> None:
             prices = priced(part)
             self.budget.hold(total(cost for cost, _ in prices.values()), begun=begun)
             held.update(prices)
