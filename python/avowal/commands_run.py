@@ -90,7 +90,9 @@ def _confirm(place: Place, client: Client, prices: Prices | None) -> None:
     if not sys.stdin.isatty():
         raise InputError.at("--yes, since nobody can be asked", f"a run that is paid for ({told})", file=place.home)
     click.echo(told, err=True)
-    click.confirm(f"What is left will cost about ${_price(place, prices):,.2f}. Go on?", abort=True, err=True)
+    if not click.confirm(f"What is left will cost about ${_price(place, prices):,.2f}. Go on?", err=True):
+        click.echo("Nothing was sent.", err=True)
+        raise click.exceptions.Exit(1)
 
 
 def _price(place: Place, prices: Prices | None) -> Decimal:

@@ -107,6 +107,9 @@ class Watch:
         Whether it is told of no stage that has simply finished.
     """
 
+    begun: Callable[[], object] = staticmethod(lambda: None)
+    """Called when a stage begins."""
+
     def __init__(self, tell: Callable[[str], object], *, quiet: bool = False) -> None:
         self._tell, self._quiet = tell, quiet
         self._guard = threading.Lock()
@@ -117,6 +120,7 @@ class Watch:
         made = Progress(name)
         with self._guard:
             self.stages[name] = made
+            self.begun()
         return made
 
     def end(self, name: str, note: str) -> None:
@@ -195,5 +199,10 @@ def watching(*, quiet: bool = False) -> Iterator[Watch]:
         yield Watch(lambda line: print(line, file=sys.stderr, flush=True), quiet=quiet)  # noqa: T201
         return
     watch = Watch(lambda line: console.print(line, markup=False))
-    with Live(get_renderable=watch.table, console=console, refresh_per_second=1 / EVERY, transient=True):
+    live = Live(get_renderable=watch.table, console=console, refresh_per_second=1 / EVERY, transient=True)
+    # Before the first stage there may be a question to answer, which the table would write over.
+    watch.begun = live.start
+    try:
         yield watch
+    finally:
+        live.stop()
