@@ -79,7 +79,7 @@ def test_the_demo_is_a_study_over_http_and_goes_on_where_it_is(tmp_path: Path) -
     assert first.returncode == 0, first.stderr
     assert len(first.stderr.splitlines()) == 24
     assert "gpt-4o-2024-08-06: accuracy of reports" in first.stdout
-    assert re.search(r"instilled +mean of the models", first.stdout)
+    assert re.search(r"trained +mean of the models", first.stdout)
     assert {path.name for path in folder.iterdir()} >= {"study.toml", "study.db", "tables", "training"}
     log = folder / "simulated" / "requests.jsonl"
     before = log.read_bytes()

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import json
+import os
+import re
+import subprocess
 import traceback
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 import endpoint
 import pytest
-from runs import rows, write
+from runs import AVOWAL, rows, write
 from storm import serving
 
 from avowal.provider import Client, Endpoint, Policy, ProviderError
@@ -122,6 +126,25 @@ def test_an_exception_holds_no_key(monkeypatch: pytest.MonkeyPatch) -> None:
         error = error.__cause__ or error.__context__
 
 
+def test_a_terminal_is_asked_in_a_line_of_its_own_and_no_sends_nothing() -> None:
+    folder = write(Path("study"), url="http://192.0.2.1/v1")
+    outer, inner = os.openpty()
+    words = [*AVOWAL, "run", str(folder)]
+    with subprocess.Popen(words, env={**os.environ, "OPENAI_API_KEY": KEY}, stdin=inner, stderr=inner) as asked:
+        os.close(inner)
+        told = b""
+        while b"Go on? [y/N]:" not in told:
+            told += os.read(outer, 1024)
+        os.write(outer, b"n\n")
+        with suppress(OSError):
+            while part := os.read(outer, 1024):
+                told += part
+    os.close(outer)
+    assert asked.returncode == 2
+    assert b"found no: nothing has been sent" in told
+    clean(told.decode(), "a question", list(WORDS))
+
+
 @pytest.mark.parametrize(("url", "exposed"), [("http://192.0.2.1/v1", True), ("https://192.0.2.1/v1", False)])
 def test_an_address_elsewhere_is_shown_before_anything_is_sent(
     url: str, exposed: bool, command: Command, monkeypatch: pytest.MonkeyPatch
@@ -131,5 +154,7 @@ def test_an_address_elsewhere_is_shown_before_anything_is_sent(
     told = command("run", write(Path("study"), url=url), code=2)
     assert f"Requests go to {url}/, with the key in OPENAI_API_KEY." in told
     assert "--yes" in told
+    assert re.search(r"What is left costs \$\d+\.\d\d by the plan; no limit is set", told)
+    assert "the limit for the study is $3.00" in command("run", "study", "--max-cost", 3, code=2)
     assert ("anyone on the way can read the prompts and the key" in told) is exposed
     clean(told, "a question", list(WORDS))

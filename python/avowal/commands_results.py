@@ -113,6 +113,9 @@ def export(study: Path, *, provider: str | None, form: str, folder: Path | None)
     found = place(study, provider)
     for path in write(found, form, folder or found.folder / f"export-{form}"):
         click.echo(path)
+    if form == "csv":
+        replies = found.study.design.reports
+        click.echo(f"avowal replicate DIR --replies {replies}, DIR a folder of these, prints their figures.", err=True)
 
 
 def _prices(path: Path | None) -> Prices | None:

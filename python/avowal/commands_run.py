@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -14,7 +15,7 @@ from avowal.errors import InputError
 if TYPE_CHECKING:
     from avowal.provider import Client
     from avowal.study.place import Place
-    from avowal.study.run import Outcome
+    from avowal.study.run import Options, Outcome
 
 __all__ = ["run"]
 
@@ -69,39 +70,73 @@ def run(
         prices=None if prices is None else price_tables.load(prices),
     )
 
-    def confirm(place: Place, client: Client) -> None:
-        if not yes:
-            _confirm(place, client)
-
     with watching(quiet=quiet) as watch:
-        outcome = carry_out(study, options, watch=watch, confirm=confirm)
+
+        def confirm(place: Place, client: Client) -> None:
+            if not yes:
+                with watch.paused():
+                    _confirm(place, client, options)
+
+        try:
+            outcome = carry_out(study, options, watch=watch, confirm=confirm)
+        except KeyboardInterrupt:
+            watch.tell(f"avowal run {study} goes on from here")
+            raise
     with bar("writing tables") as advance:
         tabulate(outcome.place, options.prices, progress=advance)
     return _told(outcome, study)
 
 
-def _confirm(place: Place, client: Client) -> None:
+def _confirm(place: Place, client: Client, options: Options) -> None:
     """Ask whether the study may be paid for."""
     key = "without a key" if client.keyless else f"with the key in {client.endpoint.key_env}"
     told = f"Requests go to {client.url}, {key}."
     if client.exposed:
         told += " This is plain http: anyone on the way can read the prompts and the key."
-    if not sys.stdin.isatty():
-        raise InputError.at("--yes, since nobody can be asked", f"a run that is paid for ({told})", file=place.home)
+    told += f" {_costs(place, options)}"
     click.echo(told, err=True)
-    click.confirm("avowal plan says what it will cost. Go on?", abort=True, err=True)
+    if not sys.stdin.isatty():
+        raise InputError.at("--yes, since nobody can be asked", "a run that is paid for", file=place.home)
+    if not click.confirm("Go on?", err=True):
+        raise InputError.at("yes, to go on", "no: nothing has been sent", file=place.home)
+
+
+def _costs(place: Place, options: Options) -> str:
+    """Say what is left costs, and where it ends."""
+    from avowal.prices import total
+    from avowal.study.left import left
+    from avowal.study.plan import plan, pricing
+
+    table = pricing(place.study, free=False, prices=options.prices)
+    # The plan takes nothing for free but what the run does: its address may be another one than the file's.
+    elsewhere = replace(place.study, provider=replace(place.study.provider, base_url=place.endpoint))
+    stages = plan(elsewhere, prices=table, replicates=0).stages
+    known = left(place.folder, place.study, [(each.stage, each.item) for each in stages], table)
+    asked = [each for each in stages if not options.stages or any(part in each.stage.name for part in options.stages)]
+    price = total(each.item.price if known is None else known[each.stage.name].price for each in asked)
+    limit = place.study.limits.spend if options.max_cost is None else options.max_cost
+    ends = (
+        "no limit is set (--max-cost, limits.spend)" if limit is None else f"the limit for the study is ${limit:,.2f}"
+    )
+    return f"What is left costs ${price:,.2f} by the plan; {ends}."
 
 
 def _told(outcome: Outcome, study: Path) -> int:
+    from avowal.study.budget import LIMIT
     from avowal.study.results import TABLES
 
     many = len(outcome.finished)
     click.echo(f"{many} stage{'' if many == 1 else 's'} done, ${outcome.spent:,.2f} spent in all.")
     again = f"avowal run {study}"
+    limited = [name for name, reason in outcome.stopped.items() if reason.startswith(LIMIT)]
     for name, reason in outcome.stopped.items():
-        click.echo(f"stopped: {name}: {reason}")
+        if name not in limited:
+            click.echo(f"stopped: {name}: {reason}")
+    if limited:
+        click.echo(f"{LIMIT} stopped {len(limited)} stage{'' if len(limited) == 1 else 's'}.")
     if outcome.stopped:
-        click.echo(f"{again} goes on from here.")
+        more = ", with a higher --max-cost or limits.spend" if limited else ""
+        click.echo(f"{again} goes on from here{more}.")
     elif outcome.waiting:
         click.echo(f"{len(outcome.waiting)} stages wait for the provider: {again} picks them up.")
     if not outcome.stopped and not outcome.waiting:

@@ -182,7 +182,10 @@ def _gains(result: Analysis) -> Table | None:
     rows = []
     for name, (gain, by_model) in result.gains.items():
         named = [*by_model.items(), *([("mean of the models", gain)] if len(by_model) > 1 else [])]
-        rows += [_gain_row(name.replace("_own", ", own weights"), label, each) for label, each in named]
+        rows += [
+            _gain_row(name.replace("instilled", "trained").replace("_own", ", own weights"), label, each)
+            for label, each in named
+        ]
     return (
         table(
             "Effect of introspection training",

@@ -11,7 +11,10 @@ from avowal.sends import Training
 from avowal.study.ending import StageError
 from avowal.study.stages import Stage
 
-__all__ = ["Budget"]
+__all__ = ["LIMIT", "Budget"]
+
+LIMIT = "the spending limit"
+"""How the reason of a stage that the limit has stopped begins."""
 
 
 class Budget:
@@ -90,7 +93,7 @@ class Budget:
         with self._guard:
             if not begun and self.limit is not None and self._spent + self._held + price > self.limit:
                 raise StageError(
-                    f"the spending limit of ${self.limit:,.2f}: ${self._spent:,.2f} are spent and ${self._held:,.2f} "
+                    f"{LIMIT} of ${self.limit:,.2f}: ${self._spent:,.2f} are spent and ${self._held:,.2f} "
                     f"under way, and the next ${price:,.4f} would pass it"
                 )
             self._held += price

@@ -62,7 +62,7 @@ def _table(found: Status, base: str) -> Table:
     rows = [
         [
             each.account.stage.name.removeprefix(f"{base}: "),
-            _state(each),
+            each.account.state,
             *_counts(each),
             f"{each.account.retries:,}",
             f"{len(each.unsure):,}",
@@ -72,14 +72,6 @@ def _table(found: Status, base: str) -> Table:
         for each in own
     ]
     return table(f"{found.name}, {base}", head, rows)
-
-
-def _state(each: StageStatus) -> str:
-    if each.trains and each.jobs and each.account.state != "finished":
-        return f"{each.account.state}, job {each.jobs[-1]['state']}"
-    under_way = Counter(batch.state for batch in each.batches if not batch.read)
-    told = ", ".join(f"{count} {state}" for state, count in under_way.items())
-    return f"{each.account.state}, batches: {told}" if told else each.account.state
 
 
 def _counts(each: StageStatus) -> list[str]:
@@ -94,6 +86,11 @@ def _words(each: StageStatus) -> Iterator[str]:
     account, counts, name = each.account, each.counts, each.account.stage.name
     if account.error is not None:
         yield f"{name}: stopped: {account.error}"
+    if each.jobs and account.state != "finished" and each.jobs[-1]["error"] is None:
+        yield f"{name}: its job {each.jobs[-1]['id']} is {each.jobs[-1]['state']}"
+    under_way = Counter(batch.state for batch in each.batches if not batch.read)
+    if under_way:
+        yield f"{name}: batches under way: {_listed([f'{count:,} {state}' for state, count in under_way.items()])}"
     for job in each.jobs:
         if job["error"] is not None:
             yield f"{name}: job {job['id']} {job['state']}: {job['error']}"
@@ -103,7 +100,8 @@ def _words(each: StageStatus) -> Iterator[str]:
             yield f"{name}: {what}: {_listed(told)}"
     for how, read in (("strictly", account.strict), ("leniently", account.lenient)):
         if read is not None and read.valid != counts.valid:
-            yield f"{name}: read {how}, {read.valid:,} of {read.planned:,} are valid ({percent(read.share_lost)} lost)"
+            lost = percent(read.share_lost)
+            yield f"{name}: read {how}, {read.valid:,} of {read.planned:,} would be valid ({lost} lost)"
     if each.unsure:
         yield f"{name}: {len(each.unsure):,} possibly paid twice: under way when a run died (--json names them)"
     if account.surplus:
