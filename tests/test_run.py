@@ -193,3 +193,16 @@ def test_two_runs_at_once(tmp_path):
     assert second.returncode == 2
     assert f"held by process {first.pid}" in second.stderr
     assert first.returncode == 143
+
+
+def test_a_changed_study_is_refused_before_anything_is_sent_that_rests_on_it(tmp_path):
+    folder = write(tmp_path / "study")
+    run(folder, Options(stages=("off the shelf", "train weights")))
+    log = folder / "simulated" / "requests.jsonl"
+    before = log.read_bytes()
+    path = folder / "study.toml"
+    path.write_text(path.read_text().replace("training = 10", "training = 11"))
+    with pytest.raises(InputError, match="train weights' trains: expected what its job was created for"):
+        run(folder)
+    assert log.read_bytes() == before
+    assert states(folder) == {"answered": 60}

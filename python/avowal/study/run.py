@@ -165,6 +165,7 @@ def run(
         workshop = Workshop(
             found, listed, store, client, throttle, budget, stop, shown, asked.detach, 0.1 if found.free else POLL
         )
+        workshop.refuse_changed()
         ended = _Schedule(chosen, workshop, throttle).carry_out()
         return Outcome(found, ended.finished, ended.stopped, ended.waiting, budget.spent)
 

@@ -15,7 +15,7 @@ from avowal.study.ending import Interrupted, StageError
 from avowal.study.spending import EXPECTED
 from avowal.study.store import Store
 
-__all__ = ["train"]
+__all__ = ["refuse_changed", "train"]
 
 INTENDED = "intended"
 """The state of a job that may have been created, or not: its row has no name of the provider's yet."""
@@ -95,6 +95,28 @@ def train(
         raise StageError(str(error)) from None
 
 
+def refuse_changed(
+    store: Store,
+    client: Client,
+    stage: str,
+    model: str,
+    text: str,
+    validation: str | None,
+    hyperparameters: Mapping[str, float | str],
+    seed: int | None,
+    suffix: str,
+) -> None:
+    """Refuse a stage that has a job, running or done, which trains something else; parameters as for :func:`train`.
+
+    Raises
+    ------
+    InputError
+        Where it has one.
+    """
+    work = _Work(store, client, stage, model, text, validation, dict(hyperparameters), seed, suffix, 0)
+    work.check_unchanged()
+
+
 @dataclass(frozen=True, slots=True)
 class _Work:
     """What one stage trains."""
@@ -112,8 +134,7 @@ class _Work:
 
     def begun(self, tell: Callable[[str], object], hold: Callable[[bool], object]) -> dict[str, Any]:
         """Return the job, created if there is none."""
-        content = self._content()
-        self._check_unchanged(content)
+        content = self.check_unchanged()
         attempt = 1
         for identity, digest, state, body in self._rows():
             if digest != f"{content}-{attempt}":
@@ -178,7 +199,9 @@ class _Work:
             "select id, digest, state, body from jobs where stage = ? order by attempt, rowid", (self.stage,)
         )
 
-    def _check_unchanged(self, content: str) -> None:
+    def check_unchanged(self) -> str:
+        """Refuse a stage whose jobs train something else, and return the hash of what it trains."""
+        content = self._content()
         for identity, digest, state, _ in self._rows():
             if digest.startswith(f"{content}-") or state in jobs.DEAD:
                 continue
@@ -196,6 +219,7 @@ class _Work:
                 f"other lines, hyperparameters, seed or model than those of job {job['id']} ({job['status']})",
                 field=f"what stage {self.stage!r} trains",
             )
+        return content
 
     def _order(self, digest: str) -> jobs.Order:
         uploaded = [

@@ -11,6 +11,7 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from decimal import Decimal
 from hashlib import sha256
+from typing import Any
 
 import polars as pl
 
@@ -34,7 +35,7 @@ from avowal.study.stages import Stage
 from avowal.study.store import Answer, Left, Request, Store
 from avowal.study.training_checks import check
 from avowal.study.training_files import TrainingFile, build, validation
-from avowal.study.training_jobs import train
+from avowal.study.training_jobs import refuse_changed, train
 from avowal.study.watch import DONE, Progress, Watch
 
 __all__ = ["Workshop"]
@@ -168,13 +169,7 @@ class Workshop:
             tuned = train(
                 self.store,
                 self.client,
-                stage.name,
-                self._model(stage),
-                file.text,
-                None if checks is None else checks.text,
-                _hyperparameters(study.training, sends),
-                stage.seed,
-                SUFFIX,
+                **self._job(stage, file, checks),
                 poll=self.poll,
                 tell=progress.tell,
                 stop=self.stop,
@@ -187,6 +182,36 @@ class Workshop:
             self.budget.settle(held, spent)
         progress.spend = spent
         return tuned is not None
+
+    def refuse_changed(self) -> None:
+        """Refuse a study whose jobs would train something else now, before anything is sent that rests on it.
+
+        Jobs that teach learned weights are held against theirs when their stage's turn comes.
+
+        Raises
+        ------
+        InputError
+            For the first such job.
+        """
+        begun = "select 1 from jobs where stage = ? and state not in ('failed', 'cancelled', 'intended')"
+        for stage in self.listed:
+            if self.store.rows(begun, (stage.name,)) and stage.label != "learned" and not self.finished(stage.name):
+                file, checks = build(stage, self.place.study), validation(stage, self.place.study)
+                refuse_changed(self.store, self.client, **self._job(stage, file, checks))
+
+    def _job(self, stage: Stage, file: TrainingFile, checks: TrainingFile | None) -> dict[str, Any]:
+        """Return what decides a job."""
+        if not isinstance(stage.sends, Training):
+            raise TypeError(f"{stage.name} asks and trains nothing")
+        return {
+            "stage": stage.name,
+            "model": self._model(stage),
+            "text": file.text,
+            "validation": None if checks is None else checks.text,
+            "hyperparameters": _hyperparameters(self.place.study.training, stage.sends),
+            "seed": stage.seed,
+            "suffix": SUFFIX,
+        }
 
     def _learned(self, stage: Stage) -> pl.DataFrame:
         """Return the weights that a chain's decisions tell, as they are taught."""
