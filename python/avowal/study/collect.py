@@ -115,7 +115,7 @@ def collect(store: Store | None, study: StudyFile, *, prices: Prices | None = No
     study
         The study's file.
     prices
-        The built-in prices if None.
+        The built-in prices if None; then the simulated provider and servers on this machine cost nothing.
 
     Returns
     -------
@@ -130,11 +130,12 @@ def collect(store: Store | None, study: StudyFile, *, prices: Prices | None = No
     from avowal.prices import builtin
 
     listed = stages(study)
-    price = builtin() if prices is None else prices
     with _snapshot(store):
-        billed = _bills(store, price)
+        free = prices is None and store is not None and is_free(store.fact("endpoint"))
+        pricer = _Pricer(builtin() if prices is None else prices, free=free)
+        billed = _bills(store, pricer)
         parts = [
-            _part(store, stage, study, price, None if billed is None else billed.get(stage.name, Decimal(0)))
+            _part(store, stage, study, pricer, None if billed is None else billed.get(stage.name, Decimal(0)))
             for stage in listed
         ]
         jobs = [] if store is None else _jobs(store)
@@ -173,10 +174,10 @@ def _snapshot(store: Store | None) -> Iterator[None]:
         store.rows("rollback")
 
 
-def _part(store: Store | None, stage: Stage, study: StudyFile, prices: Prices, spent: Decimal | None) -> _Part:
+def _part(store: Store | None, stage: Stage, study: StudyFile, pricer: _Pricer, spent: Decimal | None) -> _Part:
     rows = [] if store is None else gather(store, stage, study.seed)
     state = _state(store, stage)
-    requests = _requests(stage, rows, _Pricer(store, prices))
+    requests = _requests(stage, rows, pricer)
     counts: dict[str, Any] = {
         "retries": sum(len(row.retries) + len(row.failures) for row in rows),
         "unsure": sum(row.unsure > 0 for row in rows),
@@ -212,11 +213,11 @@ def _state(store: Store | None, stage: Stage) -> tuple[str, float | None, float 
     return state, began, ended, error
 
 
-def _bills(store: Store | None, prices: Prices) -> dict[str, Decimal] | None:
+def _bills(store: Store | None, pricer: _Pricer) -> dict[str, Decimal] | None:
     """Return what each stage was billed, or None where a model has no price."""
     found: dict[str, Decimal] = {}
     try:
-        for each in [] if store is None else bills(store, prices):
+        for each in [] if store is None else bills(store, pricer.prices, free=pricer.free):
             found[each.stage] = total([found.get(each.stage, Decimal(0)), each.price])
     except InputError:
         return None
@@ -260,14 +261,13 @@ def _beside(stage: Stage, rows: Sequence[Gathered]) -> list[Any]:
 class _Pricer:
     """Prices replies; most have as many tokens as some other."""
 
-    def __init__(self, store: Store | None, prices: Prices) -> None:
-        self._free = store is not None and is_free(store.fact("endpoint"))
-        self._prices = prices
+    def __init__(self, prices: Prices, *, free: bool) -> None:
+        self.prices, self.free = prices, free
         self._known: dict[tuple[Any, ...], Decimal | None] = {}
 
     def price(self, row: Gathered) -> Decimal | None:
         """Return what all replies to a request cost; None where the model has no price."""
-        if self._free:
+        if self.free:
             return Decimal(0)
         found = [self._one(row.base, row.tuned is not None, *bill) for bill in row.bills]
         told = [each for each in found if each is not None]
@@ -281,7 +281,7 @@ class _Pricer:
             model = f"ft:{base}:" if tuned and not base.startswith("ft:") else base
             mode: Any = "batch" if batch else "sync"
             try:
-                self._known[key] = self._prices.price(model, read, written, mode=mode)
+                self._known[key] = self.prices.price(model, read, written, mode=mode)
             except InputError:
                 self._known[key] = None
         return self._known[key]

@@ -188,7 +188,7 @@ def plan(
     study
         A study's folder, whose database says what is left; or its file as read.
     prices
-        The built-in prices if None. The simulated provider costs nothing, nor does an endpoint on this machine.
+        The built-in prices if None; then the simulated provider costs nothing, nor does an endpoint on this machine.
     replicates
         Studies simulated for the power of the design; 0 for none.
     offers
@@ -205,7 +205,7 @@ def plan(
     """
     asked = study if isinstance(study, StudyFile) else read(study)
     simulated = asked.provider.base_url == "simulated"
-    free = simulated or Endpoint(asked.provider.base_url).local
+    free = prices is None and (simulated or Endpoint(asked.provider.base_url).local)
     table = pricing(asked, free=free, prices=prices)
     listed = stages(asked)
     planned = []

@@ -250,7 +250,7 @@ def _reading(found: Account | None) -> dict[str, Any] | None:
 
 def _quoted(place: Place, prices: Prices | None) -> dict[str, Decimal]:
     try:
-        table = pricing(place.study, free=place.free, prices=prices)
+        table = pricing(place.study, free=place.free and prices is None, prices=prices)
         return {each.stage.name: each.item.price for each in plan(place.study, prices=table, replicates=0).stages}
     except InputError:
         # A study may have been paid by prices of a file that isn't given here.
