@@ -1,4 +1,4 @@
-"""Money: no run spends past its limit, whatever earlier runs have left under way, and nothing paid for is lost."""
+"""Money: no run spends past its limit, whatever earlier runs left under way, and nothing that is paid for is lost."""
 
 import sqlite3
 from contextlib import closing

@@ -247,18 +247,23 @@ class _Schedule:
 
     def carry_out(self) -> _Ended:
         """Do all that can be done."""
-        with ThreadPoolExecutor(max(1, len(self._left)), thread_name_prefix="stage") as hands:
-            try:
-                while self._begin(hands) or self._under_way:
-                    done, _ = wait(self._under_way, timeout=0.2, return_when=FIRST_COMPLETED)
-                    for each in done:
-                        self._end(each)
-            except BaseException as error:
-                self._workshop.stop.set()
-                self._throttle.stop()
-                if isinstance(error, KeyboardInterrupt | SystemExit):
-                    self._workshop.watch.tell(ENDING)
-                raise
+        hands = ThreadPoolExecutor(max(1, len(self._left)), thread_name_prefix="stage")
+        try:
+            while self._begin(hands) or self._under_way:
+                done, _ = wait(self._under_way, timeout=0.2, return_when=FIRST_COMPLETED)
+                for each in done:
+                    self._end(each)
+        except BaseException as error:
+            self._workshop.stop.set()
+            self._throttle.stop()
+            if isinstance(error, KeyboardInterrupt | SystemExit):
+                self._workshop.watch.tell(ENDING)
+            # Look by look: a signal that comes just before a wait without end would never be seen.
+            while wait(self._under_way, timeout=0.2).not_done:
+                pass
+            raise
+        finally:
+            hands.shutdown(wait=False)
         return _Ended(tuple(self._finished), self._stopped, (*self._waiting, *(each.name for each in self._left)))
 
     def _begin(self, hands: ThreadPoolExecutor) -> bool:

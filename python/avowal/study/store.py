@@ -131,25 +131,31 @@ class Store:
         AvowalError
             Where it can't be written any more.
         """
-        with _held(folder / LOCK), closing(_connect(folder / FILE, write=True)) as connection:
-            store = cls(folder / FILE, connection)
-            if not _made(folder / FILE, connection):
-                with store.transaction() as db:
-                    for statement in SCHEMA.split(";\n"):
-                        db.execute(statement)
-                    db.execute(f"pragma user_version = {VERSION}")
-            with store.transaction() as db:
-                db.execute(
-                    "update requests set state = 'planned', unsure = unsure + 1 where state = 'sent' and batch is null"
-                )
+        with _held(folder / LOCK):
             try:
-                yield store
+                with closing(_connect(folder / FILE, write=True)) as connection:
+                    store = cls(folder / FILE, connection)
+                    store._begin()
+                    try:
+                        yield store
+                    finally:
+                        # A thread that was given up may be in the middle of a transaction.
+                        with store._guard:
+                            connection.close()
             except sqlite3.Error as error:
                 raise AvowalError(f"{folder / FILE}: {error}; the next run goes on from what stands there") from None
-            finally:
-                # A thread that was given up may be in the middle of a transaction.
-                with store._guard:
-                    connection.close()
+
+    def _begin(self) -> None:
+        """Make the tables if there are none, and plan again what was under way when the last writer died."""
+        made = _made(self.path, self._db)
+        with self.transaction() as db:
+            if not made:
+                for statement in SCHEMA.split(";\n"):
+                    db.execute(statement)
+                db.execute(f"pragma user_version = {VERSION}")
+            db.execute(
+                "update requests set state = 'planned', unsure = unsure + 1 where state = 'sent' and batch is null"
+            )
 
     @classmethod
     @contextmanager

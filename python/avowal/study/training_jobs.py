@@ -160,14 +160,13 @@ class _Work:
         raise StageError(f"job {identity} is {state}: {reason}")
 
     def _content(self) -> str:
-        """Return a hash of everything that decides what is trained."""
+        """Return a hash of everything that decides what is trained; validation only measures it."""
         decides = [
             self.stage,
-            self.store.fact("number"),
+            *self.store.rows("select value from facts where name = 'number'"),
             self.store.fact("endpoint") or self.client.url,
             self.model,
             _hash(self.text),
-            None if self.validation is None else _hash(self.validation),
             self.hyperparameters,
             self.seed,
             self.suffix,

@@ -8,7 +8,7 @@ import sqlite3
 import threading
 from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from hashlib import sha256
 
@@ -134,9 +134,14 @@ class Workshop:
     def _decides(self, stage: Stage) -> str:
         """Return a hash of all that decides what a stage sends, but for the replies to stages that it needs."""
         study = self.place.study
-        models = [self.store.rows("select tuned from jobs where stage = ?", (each,)) for each in stage.needs]
-        held = (__version__, self.place.endpoint, stage, study.seed, study.design, study.training, study.sampling)
-        return sha256(repr((*held, models)).encode()).hexdigest()
+        held: list[object] = [__version__, self.place.endpoint, study.seed, stage]
+        held += [each for each in self.listed if each.name in stage.needs]
+        held += [self.store.rows("select tuned from jobs where stage = ?", (each,)) for each in stage.needs]
+        if isinstance(stage.sends, Training):
+            held.append(_hyperparameters(study.training, stage.sends))
+        else:
+            held.append(replace(study.sampling, lenient=False))
+        return sha256(repr(held).encode()).hexdigest()
 
     def _train(self, stage: Stage, progress: Progress) -> bool:
         study, sends = self.place.study, stage.sends
