@@ -140,8 +140,8 @@ def test_a_terminal_is_asked_in_a_line_of_its_own_and_no_sends_nothing() -> None
             while part := os.read(outer, 1024):
                 told += part
     os.close(outer)
-    assert asked.returncode == 2
-    assert b"found no: nothing has been sent" in told
+    assert asked.returncode == 1
+    assert b"Nothing was sent." in told
     clean(told.decode(), "a question", list(WORDS))
 
 
@@ -154,7 +154,7 @@ def test_an_address_elsewhere_is_shown_before_anything_is_sent(
     told = command("run", write(Path("study"), url=url), code=2)
     assert f"Requests go to {url}/, with the key in OPENAI_API_KEY." in told
     assert "--yes" in told
-    assert re.search(r"What is left costs \$\d+\.\d\d by the plan; no limit is set", told)
+    assert re.search(r"What is left will cost about \$\d+\.\d\d; no limit is set", told)
     assert "the limit for the study is $3.00" in command("run", "study", "--max-cost", 3, code=2)
     assert ("anyone on the way can read the prompts and the key" in told) is exposed
     clean(told, "a question", list(WORDS))

@@ -70,13 +70,11 @@ def run(
         prices=None if prices is None else price_tables.load(prices),
     )
 
+    def confirm(place: Place, client: Client) -> None:
+        if not yes:
+            _confirm(place, client, options)
+
     with watching(quiet=quiet) as watch:
-
-        def confirm(place: Place, client: Client) -> None:
-            if not yes:
-                with watch.paused():
-                    _confirm(place, client, options)
-
         try:
             outcome = carry_out(study, options, watch=watch, confirm=confirm)
         except KeyboardInterrupt:
@@ -98,7 +96,8 @@ def _confirm(place: Place, client: Client, options: Options) -> None:
     if not sys.stdin.isatty():
         raise InputError.at("--yes, since nobody can be asked", "a run that is paid for", file=place.home)
     if not click.confirm("Go on?", err=True):
-        raise InputError.at("yes, to go on", "no: nothing has been sent", file=place.home)
+        click.echo("Nothing was sent.", err=True)
+        raise click.exceptions.Exit(1)
 
 
 def _costs(place: Place, options: Options) -> str:
@@ -118,7 +117,7 @@ def _costs(place: Place, options: Options) -> str:
     ends = (
         "no limit is set (--max-cost, limits.spend)" if limit is None else f"the limit for the study is ${limit:,.2f}"
     )
-    return f"What is left costs ${price:,.2f} by the plan; {ends}."
+    return f"What is left will cost about ${price:,.2f}; {ends}."
 
 
 def _told(outcome: Outcome, study: Path) -> int:

@@ -12,7 +12,6 @@ from decimal import Decimal
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from rich.live import Live
     from rich.table import Table
 
 from avowal.study.ending import printable
@@ -108,10 +107,12 @@ class Watch:
         Whether it is told of no stage that has simply finished.
     """
 
+    begun: Callable[[], object] = staticmethod(lambda: None)
+    """Called when a stage begins."""
+
     def __init__(self, tell: Callable[[str], object], *, quiet: bool = False) -> None:
         self._tell, self._quiet = tell, quiet
         self._guard = threading.Lock()
-        self._live: Live | None = None
         self.stages: dict[str, Progress] = {}
 
     def begin(self, name: str) -> Progress:
@@ -119,6 +120,7 @@ class Watch:
         made = Progress(name)
         with self._guard:
             self.stages[name] = made
+            self.begun()
         return made
 
     def end(self, name: str, note: str) -> None:
@@ -132,22 +134,6 @@ class Watch:
         """Tell a line."""
         with self._guard:
             self._tell(printable(line))
-
-    def on(self, live: Live) -> None:
-        """Note the table that lives on a terminal."""
-        self._live = live
-
-    @contextmanager
-    def paused(self) -> Iterator[None]:
-        """Leave the terminal to a question: a table that lives there would be drawn over it."""
-        if self._live is None:
-            yield
-            return
-        self._live.stop()
-        try:
-            yield
-        finally:
-            self._live.start()
 
     def table(self) -> Table:
         """Lay out the stages that are under way."""
@@ -213,6 +199,10 @@ def watching(*, quiet: bool = False) -> Iterator[Watch]:
         yield Watch(lambda line: print(line, file=sys.stderr, flush=True), quiet=quiet)  # noqa: T201
         return
     watch = Watch(lambda line: console.print(line, markup=False))
-    with Live(get_renderable=watch.table, console=console, refresh_per_second=1 / EVERY, transient=True) as live:
-        watch.on(live)
+    live = Live(get_renderable=watch.table, console=console, refresh_per_second=1 / EVERY, transient=True)
+    # Before the first stage there may be a question to answer, which the table would write over.
+    watch.begun = live.start
+    try:
         yield watch
+    finally:
+        live.stop()
