@@ -39,9 +39,12 @@ test: test-rust test-python
 test-rust:
 	cargo test --quiet --locked -p avowal-engine -p avowal-tokens
 
+# How long laws are tried: the profile of hypothesis, avowal or brief (tests/conftest.py).
+LAWS ?= avowal
+
 # One file's tests stay together: pages of the docs run in order.
 test-python: $(ready)
-	$(bin)/pytest -q -n auto --dist loadfile
+	$(bin)/pytest -q -n auto --dist loadfile --hypothesis-profile=$(LAWS)
 
 # Exit status 5 says that no test is marked slow.
 test-slow: $(ready) $(model)
