@@ -40,7 +40,7 @@ def disturbed(folder: Path, draws: random.Random) -> None:
             [*AVOWAL, "run", str(folder), "--yes", "--quiet"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
         ) as client:
             # A process takes about a second to come to its first request.
-            wait = None if kills == KILLS else draws.uniform(0.5, 2.5)
+            wait = None if kills == KILLS else draws.uniform(0.5, 2)
             try:
                 out, err = client.communicate(timeout=wait)
             except subprocess.TimeoutExpired:
@@ -98,7 +98,8 @@ def test_kills_change_nothing(tmp_path: Path, mode: str) -> None:
         avowal("run", calm, "--yes")
         paid_once(served, calm)
     # What happens takes so long that the kills are spread over all stages.
-    slow = ("--fault", "slow@completions=1:0.03", "--job-seconds", "1", "--batch-seconds", "1")
+    seconds = {"sync": "1", "batch": "12"}[mode]
+    slow = ("--fault", "slow@completions=1:0.04", "--job-seconds", seconds, "--batch-seconds", seconds)
     with provider(tmp_path / "server", *slow) as served:
         killed = study(tmp_path / "killed" / "study", served.url, mode)
         disturbed(killed, draws)
