@@ -12,7 +12,7 @@ from avowal.contexts import Context
 from avowal.design import by_attributes
 from avowal.errors import InputError
 from avowal.lines import Kind, Queries, Stage, Training, line_tokens
-from avowal.prices import Mode, Prices
+from avowal.prices import Mode, Prices, priced_as
 
 __all__ = ["Item", "Part", "Quote", "Sums", "paper", "parts", "quote"]
 
@@ -324,6 +324,5 @@ class Sums:
             tokens = self.lines * epochs
             return Item(stage.name, model, "training", self.requests, tokens, 0, prices.training(model, tokens))
         tuned = not isinstance(stage, Training) and stage.tuned
-        asked = f"ft:{model}:" if tuned and not model.startswith("ft:") else model
-        price = prices.price(asked, self.prompts, self.replies, mode=mode)
+        price = prices.price(priced_as(model, tuned=tuned), self.prompts, self.replies, mode=mode)
         return Item(stage.name, model, mode, self.requests, self.prompts, self.replies, price)

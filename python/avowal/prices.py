@@ -19,7 +19,7 @@ from avowal.errors import InputError
 from avowal.json_values import read_text
 from avowal.tokens import DEFAULT_ENCODING
 
-__all__ = ["RATES", "Entry", "Mode", "Prices", "builtin", "load", "parse", "total"]
+__all__ = ["RATES", "Entry", "Mode", "Prices", "builtin", "load", "parse", "priced_as", "total"]
 
 Mode = Literal["sync", "batch"]
 
@@ -222,6 +222,24 @@ class Prices:
         if name in self.entries:
             return self.entries[name]
         return next((entry for entry in self.entries.values() if name in entry.aliases), None)
+
+
+def priced_as(base: str, *, tuned: bool) -> str:
+    """Return the name under which a model is priced.
+
+    Parameters
+    ----------
+    base
+        The base model; one that was tuned before the study began is priced as that.
+    tuned
+        Whether it is a model tuned from the base.
+
+    Examples
+    --------
+    >>> priced_as("gpt-4o-2024-08-06", tuned=True)
+    'ft:gpt-4o-2024-08-06:'
+    """
+    return f"{_TUNED}{base}:" if tuned and not base.startswith(_TUNED) else base
 
 
 def total(prices: Iterable[Decimal]) -> Decimal:

@@ -6,7 +6,7 @@ import threading
 from collections.abc import Iterable
 from decimal import Decimal
 
-from avowal.prices import Mode, Prices
+from avowal.prices import Mode, Prices, priced_as
 from avowal.sends import Training
 from avowal.study.ending import StageError
 from avowal.study.stages import Stage
@@ -64,8 +64,7 @@ class Budget:
 
     def price(self, base: str, model: str, prompt: int, reply: int, mode: Mode) -> Decimal:
         """Return the price of a request to a base model or to one tuned from it."""
-        asked = base if model == base or base.startswith("ft:") else f"ft:{base}:"
-        return self._prices.price(asked, prompt, reply, mode=mode)
+        return self._prices.price(priced_as(base, tuned=model != base), prompt, reply, mode=mode)
 
     def encoding(self, base: str) -> str:
         """Return the encoding of a base model's tokens."""

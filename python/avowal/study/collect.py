@@ -17,7 +17,7 @@ from avowal.analysis.probabilities import probability_weights
 from avowal.errors import InputError
 from avowal.fit import fit
 from avowal.lines import Training
-from avowal.prices import Prices, total
+from avowal.prices import Prices, priced_as, total
 from avowal.provider import completion
 from avowal.replies import choices, reports
 from avowal.study.chains import columns
@@ -278,10 +278,9 @@ class _Pricer:
         if read is None or written is None:
             return None
         if key not in self._known:
-            model = f"ft:{base}:" if tuned and not base.startswith("ft:") else base
             mode: Any = "batch" if batch else "sync"
             try:
-                self._known[key] = self.prices.price(model, read, written, mode=mode)
+                self._known[key] = self.prices.price(priced_as(base, tuned=tuned), read, written, mode=mode)
             except InputError:
                 self._known[key] = None
         return self._known[key]

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from avowal.cost import Item
 from avowal.lines import Queries
-from avowal.prices import Mode, Prices
+from avowal.prices import Mode, Prices, priced_as
 from avowal.study.config import StudyFile
 from avowal.study.requests import requests
 from avowal.study.stages import Stage
@@ -110,5 +110,5 @@ def _left(stage: Stage, item: Item, study: StudyFile, prices: Prices, held: _Hel
     written = sum(each.reply_tokens for each in missing)
     read = sum(each.tokens for each in missing) - written
     mode: Mode = "batch" if item.billing == "batch" else "sync"
-    asked = f"ft:{stage.base}:" if stage.sends.tuned and not stage.base.startswith("ft:") else stage.base
+    asked = priced_as(stage.base, tuned=stage.sends.tuned)
     return Left(state, len(missing), read, written, prices.price(asked, read, written, mode=mode))

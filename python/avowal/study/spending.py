@@ -8,7 +8,7 @@ from decimal import Decimal
 from typing import Any, Literal
 
 from avowal import prices as price_tables
-from avowal.prices import Mode, Prices
+from avowal.prices import Mode, Prices, priced_as
 from avowal.provider import Endpoint
 from avowal.study.place import SIMULATED
 from avowal.study.store import Store
@@ -127,7 +127,8 @@ def under_way(store: Store, prices: Prices) -> Decimal:
         *((row, "sync") for row in store.rows(_UNSURE)),
     ]
     found = [
-        prices.price(_priced_as(base, tuned), prompt, reply, mode=mode) for (base, tuned, prompt, reply), mode in asked
+        prices.price(priced_as(base, tuned=bool(tuned)), prompt, reply, mode=mode)
+        for (base, tuned, prompt, reply), mode in asked
     ]
     parents = _parents(store)
     found += [prices.training(_base(model, parents), tokens) for model, tokens in store.rows(_TRAINING, (EXPECTED,))]
@@ -168,7 +169,7 @@ def is_free(endpoint: str | None) -> bool:
 def _asked(store: Store, prices: Prices, free: bool) -> list[Bill]:
     found = []
     for stage, base, tuned, batch, replies, prompt, completion, untold in store.rows(_REPLIES):
-        model = _priced_as(base, tuned)
+        model = priced_as(base, tuned=bool(tuned))
         mode: Literal["sync", "batch"] = "batch" if batch else "sync"
         price = Decimal(0) if free else prices.price(model, prompt, completion, mode=mode)
         found.append(Bill(stage, base, mode, replies, prompt, completion, untold, price))
@@ -185,10 +186,6 @@ def _trained(store: Store, prices: Prices, free: bool) -> list[Bill]:
         price = Decimal(0) if free else prices.training(base, tokens)
         found.append(Bill(stage, base, "training", 1, tokens, 0, 0, price))
     return found
-
-
-def _priced_as(base: str, tuned: object) -> str:
-    return f"ft:{base}:" if tuned and not base.startswith("ft:") else base
 
 
 def _parents(store: Store) -> dict[str, str]:
