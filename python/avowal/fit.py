@@ -38,7 +38,8 @@ class ArrayFit:
         or unique (maximum likelihood of separated choices, say) or wasn't found.
     scaled
         Shape (agents, attributes): slopes scaled per agent so that the largest absolute one is 100. NaN also for no
-        variation, rank deficiency and too few trials, whatever the estimator.
+        variation, rank deficiency and too few trials, whatever the estimator; and where all slopes lie within 1e-9 of
+        their standard errors of zero, which is rounding.
     standard_errors
         Shape (agents, attributes), from the curvature at the optimum (Firth: from Fisher's information).
     intercepts, intercept_errors

@@ -234,6 +234,10 @@ def priced_as(base: str, *, tuned: bool) -> str:
     tuned
         Whether it is a model tuned from the base.
 
+    Returns
+    -------
+    str
+
     Examples
     --------
     >>> priced_as("gpt-4o-2024-08-06", tuned=True)
