@@ -3,52 +3,77 @@
 import json
 import subprocess
 import sys
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
 import polars as pl
 import pytest
 from click.testing import CliRunner
+from filled_study import BASE, fill, folder
 from stan_worlds import study
 
+from avowal.analysis import Material, ModelMaterial
 from avowal.cli import app
-from avowal.contexts import Context
 from avowal.errors import InputError
 from avowal.stan import Sampling
-from avowal.stan.check import BOOTSTRAP, COMPARED, JACKKNIFE, MAP, STAN, Check, Subject, check, disagreements
+from avowal.stan.check import BOOTSTRAP, COMPARED, JACKKNIFE, MAP, STAN, Check, check, disagreements
 from avowal.stan.printed import printed
+from avowal.study.analysis import material
+from avowal.study.place import place
+from avowal.study.status import look
 
 pytest.importorskip("stanli")
 SHORT = Sampling(engine="stanli", warmup=300, draws=400)
 
 
 @pytest.fixture(scope="module")
-def small() -> tuple[tuple[Context, ...], Subject]:
+def small() -> Material:
     known, chosen, before = study(count=10, trials=30, rho=0.2)
     after = study(count=10, trials=30, rho=0.95)[2]
-    return known, Subject("m", {"learned": chosen}, {"before": ("learned", before), "after": ("learned", after)})
+    half = [pl.col("context").is_in([f"c{i}" for i in part]) for part in (range(5, 10), range(5))]
+    reports = {
+        "weight_trained": before,
+        "introspection_first": after.filter(half[0]),
+        "introspection_last": after.filter(half[1]),
+    }
+    missing = {"native": "'native' has not begun"}
+    model = ModelMaterial("m", {"learned": chosen}, reports, {}, missing)
+    return Material("study", "small", known, None, (model,))
 
 
 @pytest.fixture(scope="module")
-def found(small: tuple[tuple[Context, ...], Subject]) -> Check:
-    known, subject = small
-    return check([subject], known, {"training": ("before", "after")}, how=SHORT, resamples=500)
+def found(small: Material) -> Check:
+    return check(small, how=SHORT, resamples=500)
 
 
 def test_every_method_stands_beside_the_others(found: Check) -> None:
     assert found.accuracies.columns == list(COMPARED)
-    for name in ("before", "after"):
+    for name in ("weight_trained", "introspection_trained"):
         rows = found.accuracies.filter(quantity=name)
-        assert rows["method"].to_list() == [MAP, BOOTSTRAP, STAN]
+        assert rows["method"].to_list() == [MAP, JACKKNIFE, BOOTSTRAP, STAN]
         assert rows["difference"].abs().max() < 0.1
         assert (rows["low"] <= rows["estimate"]).all()
     assert found.gains["method"].to_list() == [MAP, JACKKNIFE, STAN]
     assert found.weights.row(0, named=True)["r"] > 0.99
-    assert len(found.joint) == 6
+    both = "weight_trained → introspection_trained"
+    assert found.joint["set"].to_list() == 2 * ["weight_trained", "introspection_trained", both]
+    assert found.predictive.filter(statistic="share of A")["p"].item() > 0.001
+
+
+def test_what_is_missing_has_its_reason(found: Check) -> None:
+    assert found.missing == {
+        "m": {
+            "off_the_shelf": "no reports",
+            "native_before": "'native' has not begun",
+            "native_after": "'native' has not begun",
+        }
+    }
+    assert "Not computed for m: native_before: 'native' has not begun" in printed(found)
 
 
 def test_the_engine_is_named_and_the_page_is_complete(found: Check) -> None:
-    parts = printed(found, {"before": "weight-trained"})
+    parts = printed(found, {"weight_trained": "weight-trained"})
     assert found.engine in str(parts[0])
     json.dumps(found.to_dict(), allow_nan=False)
 
@@ -68,23 +93,63 @@ def test_disagreement_is_told() -> None:
     ]
 
 
-def test_a_set_that_cannot_be_estimated_is_a_status_and_a_problem(
-    small: tuple[tuple[Context, ...], Subject],
-) -> None:
-    known, subject = small
-    group, reports = subject.reports["before"]
-    one = replace(subject, reports={"before": (group, reports.filter(pl.col("context") == "c0").head(1))})
-    result = check([one], known, {"training": ("before", "after")}, how=SHORT, resamples=100)
+def test_a_set_that_cannot_be_estimated_is_a_status_and_a_problem(small: Material) -> None:
+    (model,) = small.models
+    said = model.reports["weight_trained"]
+    one = replace(model, reports={"weight_trained": said.filter(pl.col("context") == "c0").head(1)})
+    result = check(replace(small, models=(one,)), how=SHORT, resamples=100)
     assert any("too few reports" in line for line in result.problems)
     assert len(result.joint) == 0
     assert len(result.gains) == 0
 
 
-def test_models_are_named_once(small: tuple[tuple[Context, ...], Subject]) -> None:
-    known, subject = small
-    for subjects in ([], [subject, subject]):
-        with pytest.raises(InputError, match="subjects"):
-            check(subjects, known, {})
+def test_reports_on_contexts_without_choices_do_not_enter(small: Material) -> None:
+    """A study half way may have reports on contexts that no decision has come from yet."""
+    (model,) = small.models
+    fewer = replace(model, choices={"learned": model.choices["learned"].filter(pl.col("context") != "c0")})
+    result = check(replace(small, models=(fewer,)), how=SHORT, resamples=100)
+    assert result.weights["agents"].to_list() == [9]
+    assert len(result.joint) == 6
+
+
+def test_a_source_without_choices_is_refused(small: Material) -> None:
+    with pytest.raises(InputError, match="small, choices"):
+        check(replace(small, models=()))
+
+
+def test_chains_share_weights_and_gains_are_those_of_one_variant(tmp_path: Path) -> None:
+    """Chains that differ in what introspection training taught have the same choices, and a gain each."""
+    fill(folder(tmp_path, introspection=("targets", "shuffled")))
+    found = check(material(look(place(tmp_path))), how=SHORT, joint=False, resamples=100)
+    assert found.weights.select("model", "group").rows() == [(BASE, "learned"), (BASE, "native")]
+    shuffled = f"{BASE}, shuffled reports"
+    assert found.accuracies["model"].unique(maintain_order=True).to_list() == [BASE, shuffled]
+    ours = found.accuracies.filter(quantity="weight_trained")
+    assert ours.filter(model=BASE).drop("model").equals(ours.filter(model=shuffled).drop("model"))
+    named = ["instilled", "instilled, shuffled reports", "native", "native, shuffled reports"]
+    assert found.gains["quantity"].unique(maintain_order=True).to_list() == named
+    gained = dict(found.gains.filter(method=STAN).select("quantity", "estimate").iter_rows())
+    assert gained["instilled"] > gained["instilled, shuffled reports"]
+
+
+def test_command_on_a_study_half_way(tmp_path: Path, command: Callable[..., str]) -> None:
+    fill(folder(tmp_path), until=lambda stage: stage.role == "native")
+    printed = command("check", tmp_path, "--engine", "stanli", "--no-joint", "--draws", 300)
+    missed = f"Not computed for {BASE}: native after: '{BASE}: report, native, after all (targets)' has not begun"
+    assert missed in " ".join(printed.split())
+    kept = json.loads((tmp_path / "tables" / "check.json").read_text())
+    assert {row["quantity"] for row in kept["accuracies"]} == {"off_the_shelf"}
+    said = command("check", tmp_path, "--engine", "stanli", "--no-joint", "--draws", 300, "--json")
+    assert json.loads(said[said.index("{") : said.rindex("}") + 1]) == kept
+
+
+def test_a_study_that_was_never_run_is_refused(tmp_path: Path, command: Callable[..., str]) -> None:
+    assert "choices of at least one model" in command("check", folder(tmp_path), "--engine", "stanli", code=2)
+
+
+def test_a_provider_is_a_studys(published: Path, command: Callable[..., str]) -> None:
+    printed = command("check", published, "--provider", "simulated", "--engine", "stanli", code=2)
+    assert "expected a study, with a file study.toml" in printed
 
 
 def small_folder(published: Path, folder: Path, contexts: int) -> Path:
@@ -103,7 +168,7 @@ def test_command(published: Path, tmp_path: Path) -> None:
     assert result.exit_code == 0, result.output
     document = json.loads(result.stdout)
     assert document["engine"].startswith("stanli")
-    assert [row["method"] for row in document["accuracies"]] == [MAP, BOOTSTRAP, STAN]
+    assert [row["method"] for row in document["accuracies"]] == [MAP, JACKKNIFE, BOOTSTRAP, STAN]
     arguments = ["check", str(folder), "--engine", "stanli", "--no-joint", "--strict"]
     text = CliRunner().invoke(app, arguments, standalone_mode=False)
     assert "off the shelf" in text.stdout

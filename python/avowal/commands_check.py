@@ -4,14 +4,23 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
+if TYPE_CHECKING:
+    from avowal.analysis import Material
+
 __all__ = ["check"]
+
+FILE = "check.json"
+"""The document of a study's last check, in the folder of its tables."""
 
 
 @click.command()
-@click.argument("folder", type=click.Path(path_type=Path), metavar="DIR")
+@click.argument("source", type=click.Path(path_type=Path), metavar="STUDY|DIR")
+@click.option("--provider", metavar="URL",
+              help="The provider of a study's run, if not the file's: an address, or simulated.")  # fmt: skip
 @click.option("--engine", type=click.Choice(["auto", "cmdstan", "stanli"]), default="auto", show_default=True,
               help="CmdStan where it works, else stanli.")  # fmt: skip
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document instead of tables.")
@@ -23,29 +32,57 @@ __all__ = ["check"]
 @click.option(
     "--seed", type=click.IntRange(1, 2**31 - 1), default=1, show_default=True, help="Seed of everything drawn."
 )
-def check(folder: Path, *, engine: str, as_json: bool, strict: bool, joint: bool, draws: int, seed: int) -> int:
-    """Check a folder of the paper's files, or of a rerun's, in Stan.
+def check(
+    source: Path, *, provider: str | None, engine: str, as_json: bool, strict: bool, joint: bool, draws: int, seed: int
+) -> int:
+    """Check a study, or a folder of the paper's files, in Stan.
 
-    Example: avowal check published --strict
+    A study may be half way: what it has is checked, and the document goes into STUDY/tables/check.json too.
+
+    Example: avowal check mine --strict
     """
-    from avowal.analysis.material import GAINS, LABELS
+    from avowal.analysis.material import LABELS
     from avowal.progress import bar
-    from avowal.published.read import read
     from avowal.stan.check import check as run
     from avowal.stan.engines import Sampling, choose
     from avowal.stan.printed import printed
-    from avowal.stan.published import subjects
     from avowal.text import show
 
     how = Sampling(engine=choose(engine), warmup=draws, draws=draws, seed=seed)
-    data = read(folder)
-    held = subjects(data)
-    known = {name for subject in held for name in subject.reports}
-    gains = {name: sides for name, sides in GAINS.items() if known.issuperset(sides)}
+    material, kept = _material(source, provider)
     with bar("checking") as advance:
-        found = run(held, data.contexts, gains, how=how, joint=joint, seed=seed, progress=advance)
+        found = run(material, how=how, joint=joint, seed=seed, progress=advance)
+    document = json.dumps(found.to_dict(), indent=2, allow_nan=False)
+    if kept is not None:
+        from avowal.study.whole import whole
+
+        kept.parent.mkdir(parents=True, exist_ok=True)
+        with whole(kept) as part:
+            part.write_text(f"{document}\n", encoding="utf-8")
     if as_json:
-        click.echo(json.dumps(found.to_dict(), indent=2, allow_nan=False))
+        click.echo(document)
     else:
         show(printed(found, LABELS))
     return 1 if strict and found.problems else 0
+
+
+def _material(source: Path, provider: str | None) -> tuple[Material, Path | None]:
+    """Read a study, or a folder of the paper's files; with the path of the document that a study keeps."""
+    from avowal.errors import InputError
+    from avowal.study.config import FILE as STUDY_FILE
+
+    if (source / STUDY_FILE).exists():
+        from avowal.study.analysis import material as of_study
+        from avowal.study.place import place
+        from avowal.study.results import TABLES
+        from avowal.study.status import look
+
+        here = place(source, provider)
+        return of_study(look(here)), here.folder / TABLES / FILE
+    if provider is not None:
+        raise InputError.at(f"a study, with a file {STUDY_FILE}", "none", file=source, field="--provider")
+    from avowal.published.read import read
+    from avowal.published.replicate import Settings
+    from avowal.published.replicate import material as of_folder
+
+    return of_folder(read(source), Settings()), None

@@ -85,7 +85,7 @@ def _all_groups(material: Material, settings: Settings, step: Callable[[], None]
     groups: dict[str, dict[str, GroupResult]] = {}
     for model in material.models:
         for group in material.groups:
-            found = groups.setdefault(decider(model, group), {})
+            found = groups.setdefault(model.decided_by(group), {})
             if group not in found:
                 result = group_result(
                     model.choices.get(group),
@@ -97,11 +97,6 @@ def _all_groups(material: Material, settings: Settings, step: Callable[[], None]
                     found[group] = result
             step()
     return groups
-
-
-def decider(model: ModelMaterial, group: str) -> str:
-    """Return the name under which a group of choices is known: that of the model after training is its own."""
-    return model.name if model.decider is None or after(group) else model.decider
 
 
 def _check(settings: Settings) -> None:
@@ -122,9 +117,9 @@ def _model(
     step: Callable[[], None],
 ) -> ModelResult:
     own = {
-        group: groups[decider(model, group)][group]
+        group: groups[model.decided_by(group)][group]
         for group in material.groups
-        if group in groups[decider(model, group)]
+        if group in groups[model.decided_by(group)]
     }
     missing = dict(model.missing)
     results = {}
@@ -177,7 +172,7 @@ def _others(model: ModelMaterial, group: str, material: Material, groups: Mappin
         return []
     found = {}
     for other in material.models:
-        name = decider(other, group)
+        name = other.decided_by(group)
         # After introspection training, what was taught has its part in the weights.
         alike = other.variant == model.variant if after(group) else other.setting == model.setting
         if alike and other.mind != model.mind and group in groups[name] and groups[name][group].estimated:

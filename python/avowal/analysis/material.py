@@ -133,6 +133,10 @@ class ModelMaterial:
         """The base model, or the model's own name where that is unknown."""
         return self.name if self.base is None else self.base
 
+    def decided_by(self, group: str) -> str:
+        """Return the name under which a group of choices is known: that of the model after training is its own."""
+        return self.name if self.decider is None or after(group) else self.decider
+
 
 @dataclass(frozen=True, slots=True)
 class Material:

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 
 import polars as pl
 
+from avowal.analysis.material import NOT_ASKED
 from avowal.stan.check import MAP, Check
 from avowal.text import NONE, estimate, number, table
 
@@ -26,7 +27,8 @@ def printed(found: Check, labels: Mapping[str, str] | None = None) -> list[objec
         Tables and texts, for :func:`avowal.text.show`.
     """
     named = labels or {}
-    parts: list[object] = [f"Stan by {found.engine}; intervals at .95, Stan's of highest density\n", _weights(found)]
+    head = f"Stan by {found.engine}; intervals at .95, Stan's of highest density\n"
+    parts: list[object] = [head, _weights(found), _predictive(found)]
     for title, compared in (("Accuracy", found.accuracies), ("Gain by training", found.gains)):
         if len(compared):
             parts.append(_compared(title, compared, named))
@@ -34,6 +36,10 @@ def printed(found: Check, labels: Mapping[str, str] | None = None) -> list[objec
         parts.append(_joint(found.joint, named))
     parts += [f"Warning: {line}" for line in found.warnings]
     parts += [f"Problem: {line}" for line in found.problems]
+    for model, reasons in found.missing.items():
+        # What a study never asks for is missed by nobody.
+        told = {name: why for name, why in reasons.items() if why != NOT_ASKED}
+        parts += [f"Not computed for {model}: {named.get(name, name)}: {why}" for name, why in told.items()]
     if not found.warnings:
         parts.append("No conclusion depends on the method.")
     return parts
@@ -55,6 +61,22 @@ def _weights(found: Check) -> object:
     ]
     columns = ["model", "contexts", "agents", "statuses", "r", "mean |diff.|", "largest", "problems"]
     return table("Weights: posterior means (Stan) against modes (MAP), points on the ±100 scale", columns, rows)
+
+
+def _predictive(found: Check) -> object:
+    rows = [
+        [
+            row["model"],
+            row["group"],
+            row["statistic"],
+            number(row["observed"], 3),
+            estimate(row["mean"], _ends(row["low"], row["high"])),
+            number(row["p"], 3),
+        ]
+        for row in found.predictive.iter_rows(named=True)
+    ]
+    columns = ["model", "contexts", "statistic", "observed", "posterior's", "p"]
+    return table("Choices against choices that the weights would make", columns, rows)
 
 
 def _compared(title: str, compared: pl.DataFrame, labels: Mapping[str, str]) -> object:
