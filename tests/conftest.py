@@ -15,7 +15,6 @@ signal.signal(signal.SIGINT, signal.default_int_handler)
 # Laws say nothing of speed, and a busy machine passes the default 200 ms now and then.
 settings.register_profile("avowal", deadline=None)
 settings.load_profile("avowal")
-settings.register_profile("brief", deadline=None, max_examples=20)
 
 ROOT = Path(__file__).resolve().parent.parent
 

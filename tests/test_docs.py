@@ -197,3 +197,14 @@ def test_the_readmes_picture_is_what_its_script_draws() -> None:
         cwd=ROOT / "docs", capture_output=True, text=True, encoding="utf-8", check=True,
     ).stdout  # fmt: skip
     assert drawn == (ROOT / "docs" / "picture.svg").read_text(encoding="utf-8")
+
+
+def test_the_table_and_figure_of_recovery_are_of_the_kept_studies(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.syspath_prepend(ROOT / "docs")
+    import recovery
+
+    from avowal.stan.recovery import STUDIES
+
+    assert recovery.table() in (ROOT / "docs" / "stan-joint.md").read_text(encoding="utf-8")
+    assert recovery.figure() == (ROOT / "docs" / "stan-recovery.svg").read_text(encoding="utf-8")
+    assert min(recovery.summarise(recovery.rows())["studies"]) >= STUDIES

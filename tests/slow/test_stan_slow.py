@@ -5,6 +5,7 @@ CmdStan is the one that ``CMDSTAN`` names or cmdstanpy finds, else one assembled
 
 import os
 import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -17,37 +18,41 @@ from stan_worlds import study
 from avowal.fit import fit
 from avowal.published import read
 from avowal.stan import Sampling, choice_posterior, choose, joint_posterior
-from avowal.stan.calibration import WORLDS, calibrate
+from avowal.stan.calibration import SIMULATIONS, calibrate
 from avowal.stan.cmdstan import obstacle
-from avowal.stan.recovery import PAIRS, recover, summarise
+from avowal.stan.recovery import PAIRS, STUDIES, recover, summarise
 
-pytestmark = pytest.mark.heavy
+FEWER = 102
+"""Simulations of the joint model, which takes longest: 6 for each bin of ranks."""
 
 
 @pytest.fixture(scope="module")
 def cmdstan(root: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sampling]:
     pytest.importorskip("cmdstanpy")
-    if obstacle() is not None:
-        build = root.parent / "shared" / "cmdstan" / "build"
-        if not build.exists():
-            pytest.skip("no CmdStan: CMDSTAN may name one, python -m cmdstanpy.install_cmdstan builds one")
-        folder = tmp_path_factory.mktemp("cmdstan")
-        subprocess.run([build, folder], check=True, stdout=subprocess.DEVNULL)
-        before = os.environ.get("CMDSTAN")
-        os.environ["CMDSTAN"] = str(folder)
-        yield Sampling(engine="cmdstan")
-        os.environ.pop("CMDSTAN")
-        if before is not None:
-            os.environ["CMDSTAN"] = before
-    else:
+    with pytest.MonkeyPatch.context() as patch:
+        if obstacle() is not None:
+            build = root.parent / "shared" / "cmdstan" / "build"
+            if not build.exists():
+                pytest.skip("no CmdStan: CMDSTAN may name one, python -m cmdstanpy.install_cmdstan builds one")
+            folder = tmp_path_factory.mktemp("cmdstan")
+            # Compiling takes far longer here than drawing.
+            patch.setenv("O", "1")
+            patch.setenv("PYTHON", sys.executable)
+            subprocess.run([build, folder], check=True, stdout=subprocess.DEVNULL)
+            patch.setenv("CMDSTAN", str(folder))
+            patch.setenv("AVOWAL_CACHE", str(tmp_path_factory.mktemp("cache")))
         yield Sampling(engine="cmdstan")
 
 
+@pytest.mark.slow
+@pytest.mark.xdist_group("cmdstan")
 def test_cmdstan_is_taken_where_it_works(cmdstan: Sampling) -> None:
     assert obstacle() is None
     assert choose("auto") == "cmdstan"
 
 
+@pytest.mark.slow
+@pytest.mark.xdist_group("cmdstan")
 def test_cmdstan_agrees_with_brms(cmdstan: Sampling, published: Path) -> None:
     data = read(published)
     engine = check_choices(data, oracle(published, "choices"), cmdstan, 0.08)
@@ -55,6 +60,7 @@ def test_cmdstan_agrees_with_brms(cmdstan: Sampling, published: Path) -> None:
     check_accuracies(data, oracle(published, "accuracy"), cmdstan)
 
 
+@pytest.mark.heavy
 def test_engines_agree_on_the_joint_model(cmdstan: Sampling) -> None:
     """The posteriors agree within Monte-Carlo error; the draws need not."""
     known, chosen, said = study(count=10, trials=30)
@@ -68,23 +74,32 @@ def test_engines_agree_on_the_joint_model(cmdstan: Sampling) -> None:
     assert found[0].draws.engine != found[1].draws.engine
 
 
-@pytest.mark.parametrize("name", list(WORLDS))
-def test_ranks_are_even(name: str) -> None:
-    found = calibrate(name, 102, seed=2, engine="stanli")
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("name", "simulations"), [("choices", SIMULATIONS), ("accuracy", SIMULATIONS), ("joint", FEWER)]
+)
+def test_ranks_are_even(name: str, simulations: int) -> None:
+    found = calibrate(name, simulations, seed=2, engine="stanli")
     assert found.passed, found.to_frame().sort("p").head(3)
 
 
+@pytest.mark.slow
 def test_recovers_a_known_correlation() -> None:
-    """Of 10 studies for each value at most 3 intervals miss (chance below .002 where they cover 95%)."""
-    rows = [row for pair in range(len(PAIRS)) for number in range(10) for row in recover(pair, number, engine="stanli")]
+    """Ten studies, five for each pair of values, at most 2 of 5 intervals miss (chance .001 where they cover 95%).
+
+    They are others than those of the docs.
+    """
+    numbers = range(STUDIES, STUDIES + 5)
+    rows = [row for pair in range(len(PAIRS)) for number in numbers for row in recover(pair, number, engine="stanli")]
     table = summarise(rows)
     assert table["rho"].to_list() == [0.0, 0.3, 0.6, 0.9]
-    assert (table["coverage"] >= 0.7).all()
-    assert (table["accuracy_coverage"] >= 0.7).all()
+    assert (table["coverage"] >= 0.6).all()
+    assert (table["accuracy_coverage"] >= 0.6).all()
     attenuated = table.filter(pl.col("rho") >= 0.6)
     assert (attenuated["plain"] < attenuated["mean"] - 0.05).all()
 
 
+@pytest.mark.slow
 def test_a_hundred_contexts_take_seconds() -> None:
     """100 contexts x 50 choices, 4 x 1,000 draws: under 20 s on two idle cores, twice that on a busy machine."""
     known, chosen, _ = study(count=100, width=5, trials=50)
