@@ -17,7 +17,8 @@ from avowal.analysis import Material, ModelMaterial
 from avowal.cli import app
 from avowal.errors import InputError
 from avowal.stan import Sampling
-from avowal.stan.check import BOOTSTRAP, COMPARED, JACKKNIFE, MAP, STAN, Check, check, disagreements
+from avowal.stan.check import Check, check
+from avowal.stan.compared import BOOTSTRAP, COMPARED, JACKKNIFE, MAP, STAN, disagreements
 from avowal.stan.printed import printed
 from avowal.study.analysis import material
 from avowal.study.place import place
@@ -44,7 +45,7 @@ def small() -> Material:
 
 @pytest.fixture(scope="module")
 def found(small: Material) -> Check:
-    return check(small, how=SHORT, resamples=500)
+    return check(small, how=SHORT, sensitivity=True, resamples=500)
 
 
 def test_every_method_stands_beside_the_others(found: Check) -> None:
@@ -59,6 +60,14 @@ def test_every_method_stands_beside_the_others(found: Check) -> None:
     both = "weight_trained → introspection_trained"
     assert found.joint["set"].to_list() == 2 * ["weight_trained", "introspection_trained", both]
     assert found.predictive.filter(statistic="share of A")["p"].item() > 0.001
+
+
+def test_accuracies_under_other_priors_stand_beside(found: Check) -> None:
+    rows = found.sensitivity.filter(set="introspection_trained")
+    assert rows["slope_sd"].to_list() == [0.5, 1.0, 2.0]
+    (stan,) = found.accuracies.filter(quantity="introspection_trained", method=STAN)["estimate"]
+    assert rows["accuracy"][1] == pytest.approx(stan, abs=0.02)
+    assert rows["mean_abs_slope"].is_sorted()
 
 
 def test_what_is_missing_has_its_reason(found: Check) -> None:

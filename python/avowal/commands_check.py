@@ -27,13 +27,24 @@ FILE = "check.json"
 @click.option("--strict", is_flag=True, help="Exit with 1 where a diagnostic fails or an estimate has a status.")
 @click.option("--joint/--no-joint", default=True, show_default=True,
               help="Draw the joint model, which takes most of the time.")  # fmt: skip
+@click.option("--sensitivity", is_flag=True,
+              help="Draw the weights again under a narrower and a wider prior on slopes.")  # fmt: skip
 @click.option("--draws", type=click.IntRange(100), default=1000, show_default=True,
               help="Draws of each of four chains, after as many to adapt.")  # fmt: skip
 @click.option(
     "--seed", type=click.IntRange(1, 2**31 - 1), default=1, show_default=True, help="Seed of everything drawn."
 )
 def check(
-    source: Path, *, provider: str | None, engine: str, as_json: bool, strict: bool, joint: bool, draws: int, seed: int
+    source: Path,
+    *,
+    provider: str | None,
+    engine: str,
+    as_json: bool,
+    strict: bool,
+    joint: bool,
+    sensitivity: bool,
+    draws: int,
+    seed: int,
 ) -> int:
     """Check a study, or a folder of the paper's files, in Stan.
 
@@ -51,7 +62,7 @@ def check(
     how = Sampling(engine=choose(engine), warmup=draws, draws=draws, seed=seed)
     material, kept = _material(source, provider)
     with bar("checking") as advance:
-        found = run(material, how=how, joint=joint, seed=seed, progress=advance)
+        found = run(material, how=how, joint=joint, sensitivity=sensitivity, seed=seed, progress=advance)
     document = json.dumps(found.to_dict(), indent=2, allow_nan=False)
     if kept is not None:
         from avowal.study.whole import whole

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
 
@@ -14,29 +14,11 @@ from avowal.errors import InputError
 from avowal.jackknife import context_bootstrap
 from avowal.stan.accuracy import AccuracyPosterior, accuracy_posterior
 from avowal.stan.choices import choice_posterior
+from avowal.stan.compared import BOOTSTRAP, COMPARED, JACKKNIFE, MAP, STAN, Numbers, compared, disagreements
 from avowal.stan.engines import Sampling
 from avowal.stan.joint import ESTIMATES, joint_posterior
-from avowal.stan.predictive import check_choices
-
-MAP, BOOTSTRAP, JACKKNIFE, STAN = "MAP", "bootstrap", "jackknife", "Stan"
-"""The methods: regression on posterior modes; for accuracies contexts drawn anew; contexts left out in turn (r with its
-interval by context, paired for gains); and regression on posterior means, itself drawn by Stan."""
-
-Numbers = tuple[float | None, tuple[float, float] | None, str, Sequence[str]]
-"""An estimate, its interval, its status, and the problems beside it."""
-
-COMPARED = {
-    "model": pl.String(),
-    "quantity": pl.String(),
-    "method": pl.String(),
-    "estimate": pl.Float64(),
-    "low": pl.Float64(),
-    "high": pl.Float64(),
-    "difference": pl.Float64(),
-    "status": pl.String(),
-    "problems": pl.List(pl.String),
-}
-"""Columns of comparisons: `model` is null for a gain over models; `difference` is from MAP."""
+from avowal.stan.predictive import check_choices, prior_sensitivity
+from avowal.tables import REPORTS
 
 PREDICTIVE = {
     "model": pl.String(),
@@ -49,6 +31,20 @@ PREDICTIVE = {
     "p": pl.Float64(),
 }
 """Columns of predictive checks of the choices: those of :func:`avowal.stan.predictive.check_choices`."""
+
+SENSITIVITY = {
+    "model": pl.String(),
+    "group": pl.String(),
+    "slope_sd": pl.Float64(),
+    "set": pl.String(),
+    "accuracy": pl.Float64(),
+    "r": pl.Float64(),
+    "mean_abs_slope": pl.Float64(),
+    "agreement": pl.Float64(),
+    "engine": pl.String(),
+    "problems": pl.List(pl.String),
+}
+"""Columns of accuracies under other priors: those of :func:`avowal.stan.predictive.prior_sensitivity`."""
 
 WEIGHTS = {
     "model": pl.String(),
@@ -76,6 +72,8 @@ class Check:
         One row for each model and group: columns of :data:`WEIGHTS`.
     predictive
         Whether the choices look like those that the weights would make: columns of :data:`PREDICTIVE`.
+    sensitivity
+        Accuracies under other priors on the slopes: columns of :data:`SENSITIVITY`; empty where not asked for.
     accuracies, gains
         One row for each quantity and method: columns of :data:`COMPARED`.
     joint
@@ -91,6 +89,7 @@ class Check:
     engine: str
     weights: pl.DataFrame
     predictive: pl.DataFrame
+    sensitivity: pl.DataFrame
     accuracies: pl.DataFrame
     gains: pl.DataFrame
     joint: pl.DataFrame
@@ -100,7 +99,7 @@ class Check:
 
     def to_dict(self) -> dict[str, object]:
         """Return everything as JSON holds it."""
-        names = ("weights", "predictive", "accuracies", "gains", "joint")
+        names = ("weights", "predictive", "sensitivity", "accuracies", "gains", "joint")
         return {
             "engine": self.engine,
             **{name: getattr(self, name).to_dicts() for name in names},
@@ -115,6 +114,7 @@ def check(
     *,
     how: Sampling | None = None,
     joint: bool = True,
+    sensitivity: bool = False,
     resamples: int = 10_000,
     seed: int = 1,
     progress: Callable[[int, int], None] | None = None,
@@ -129,6 +129,8 @@ def check(
         Engine, chains, iterations, seed.
     joint
         Whether to draw the joint model too, for each model and gain.
+    sensitivity
+        Whether to draw the weights anew under a narrower and a wider prior.
     resamples, seed
         Of the context bootstrap.
     progress
@@ -148,7 +150,7 @@ def check(
     if not any(len(table) for model in material.models for table in model.choices.values()):
         raise InputError.at("choices of at least one model", "none", file=material.source, field="choices")
     work = _Work(material, how or Sampling(), resamples, seed)
-    steps = list(work.steps(joint))
+    steps = list(work.steps(joint, sensitivity))
     for number, step in enumerate(steps, 1):
         step()
         if progress is not None:
@@ -170,6 +172,7 @@ class _Work:
     engine: str = ""
     weights: list[dict[str, object]] = field(default_factory=list)
     predictive: list[pl.DataFrame] = field(default_factory=list)
+    sensitivity: list[pl.DataFrame] = field(default_factory=list)
     accuracies: list[dict[str, object]] = field(default_factory=list)
     gains: list[dict[str, object]] = field(default_factory=list)
     estimates: list[pl.DataFrame] = field(default_factory=list)
@@ -179,7 +182,7 @@ class _Work:
     drawn: dict[tuple[object, ...], tuple[Accuracy, Accuracy, AccuracyPosterior]] = field(default_factory=dict)
     found: dict[tuple[str, str], tuple[Accuracy, Accuracy]] = field(default_factory=dict)
 
-    def steps(self, joint: bool) -> Iterable[Step]:
+    def steps(self, joint: bool, sensitivity: bool) -> Iterable[Step]:
         """List what is to be done, in order: weights once for each decider, then what rests on them."""
         models, sets = self.material.models, self.material.sets
         decided = {
@@ -190,6 +193,8 @@ class _Work:
         }
         yield from (partial(self.weigh, *key, table) for key, table in sorted(decided.items(), key=self._place))
         yield from (partial(self.compare, model, name) for model in models for name in sets)
+        if sensitivity:
+            yield from (partial(self.vary, model, group) for model in models for group in model.choices)
         for name in self.material.gains:
             for variant in dict.fromkeys(model.variant for model in models):
                 yield partial(self.train, name, variant)
@@ -250,8 +255,23 @@ class _Work:
             (BOOTSTRAP, *self._again(modes)),
             (STAN, *_drawn(drawn, "accuracy")),
         ]
-        self.accuracies += _compared(model.name, name, rows)
+        self.accuracies += compared(model.name, name, rows)
         self.note(f"{model.name}, {name}", drawn.problems)
+
+    def vary(self, model: ModelMaterial, group: str) -> None:
+        """Estimate the accuracies that rest on one group's weights under other priors."""
+        known = [context.name for context in self.material.contexts]
+        sets = {name: self._reports(model, name) for name in self.material.sets if SETS[name][0] == group}
+        sets = {name: reports for name, reports in sets.items() if (model.name, name) in self.found}
+        if sets:
+            table = prior_sensitivity(model.choices[group], self.material.contexts, sets, compared=known, how=self.how)
+            self.sensitivity.append(
+                table.select(pl.lit(model.name).alias("model"), pl.lit(group).alias("group"), pl.all())
+            )
+
+    def _reports(self, model: ModelMaterial, name: str) -> pl.DataFrame:
+        tables = [model.reports[file] for file in SETS[name][1] if file in model.reports]
+        return pl.concat(tables) if tables else pl.DataFrame(schema=dict(REPORTS))
 
     def _again(self, found: Accuracy) -> Numbers:
         if found.slope.status != "ok":
@@ -277,7 +297,7 @@ class _Work:
         entries = [{m: each[1].entries for m, each in zip(models, side, strict=True)} for side in pairs]
         drawn = accuracy_posterior(*entries, how=self.how)
         cluster = modes.cluster
-        self.gains += _compared(
+        self.gains += compared(
             None,
             name,
             [
@@ -295,11 +315,10 @@ class _Work:
         """Draw the joint model of one model's choices and both sets of reports, or of the one that there is."""
         sets = {}
         for name in (before, after):
-            group, files = SETS[name]
             if (model.name, name) in self.found:
+                group = SETS[name][0]
                 asked = set(model.choices[group]["context"].to_list())
-                reports = pl.concat([model.reports[file] for file in files if file in model.reports])
-                sets[name] = group, reports.filter(pl.col("context").is_in(asked))
+                sets[name] = group, self._reports(model, name).filter(pl.col("context").is_in(asked))
         groups = {group for group, _ in sets.values()}
         if len(groups) == 1:
             table = model.choices[groups.pop()]
@@ -316,6 +335,7 @@ class _Work:
             engine=self.engine,
             weights=pl.DataFrame(self.weights, schema=WEIGHTS),
             predictive=pl.concat([pl.DataFrame(schema=PREDICTIVE), *self.predictive]),
+            sensitivity=pl.concat([pl.DataFrame(schema=SENSITIVITY), *self.sensitivity]),
             accuracies=accuracies,
             gains=gains,
             joint=pl.concat([pl.DataFrame(schema={"model": pl.String(), **ESTIMATES}), *self.estimates]),
@@ -323,52 +343,6 @@ class _Work:
             problems=tuple(self.problems),
             missing=self.missing,
         )
-
-
-def disagreements(compared: pl.DataFrame) -> list[str]:
-    """Tell which conclusions depend on the method: whether a quantity is positive, negative, or not told from zero.
-
-    Parameters
-    ----------
-    compared
-        A table of :data:`COMPARED`.
-
-    Returns
-    -------
-    list of str
-        One line for each such quantity.
-    """
-    lines = []
-    for (model, quantity), rows in compared.group_by("model", "quantity", maintain_order=True):
-        said: dict[str, list[str]] = {}
-        for method, low, high in rows.select("method", "low", "high").drop_nulls().iter_rows():
-            verdict = "positive" if low > 0 else "negative" if high < 0 else "not told from zero"
-            said.setdefault(verdict, []).append(method)
-        if len(said) > 1:
-            place = quantity if model is None else f"{model}, {quantity}"
-            verdicts = "; ".join(f"{verdict} by {', '.join(methods)}" for verdict, methods in said.items())
-            lines.append(f"{place}: the conclusion depends on the method ({verdicts})")
-    return lines
-
-
-def _compared(
-    model: str | None,
-    quantity: str,
-    rows: Iterable[tuple[str, float | None, tuple[float, float] | None, str, Sequence[str]]],
-) -> list[dict[str, object]]:
-    found: list[dict[str, object]] = []
-    first: float | None = None
-    for method, estimate, interval, status, problems in rows:
-        first = estimate if method == MAP else first
-        low, high = interval or (None, None)
-        found.append(
-            {
-                "model": model, "quantity": quantity, "method": method, "estimate": estimate, "low": low, "high": high,
-                "difference": None if estimate is None or first is None or method == MAP else estimate - first,
-                "status": status, "problems": list(problems),
-            }
-        )  # fmt: skip
-    return found
 
 
 def _drawn(posterior: AccuracyPosterior, quantity: str) -> Numbers:

@@ -118,6 +118,7 @@ def prior_sensitivity(
     reports: Mapping[str, pl.DataFrame],
     *,
     sds: Sequence[float] = SLOPE_SDS,
+    compared: Sequence[str] | None = None,
     how: Sampling | None = None,
 ) -> pl.DataFrame:
     """Estimate weights and accuracies under several priors on the slopes.
@@ -132,6 +133,8 @@ def prior_sensitivity(
         Tables of :data:`avowal.tables.REPORTS` by set.
     sds
         Standard deviations of the slopes' prior.
+    compared
+        Contexts to compare, as for :func:`avowal.accuracy.accuracy`; by default those with weights.
     how
         Engine, chains, iterations, seed.
 
@@ -148,7 +151,7 @@ def prior_sensitivity(
         first = table["weight"] if first is None else first
         both = pl.DataFrame({"one": first, "other": table["weight"]}).drop_nulls()
         for name, reported in reports.items():
-            found = accuracy(table, reported)
+            found = accuracy(table, reported, contexts=compared)
             rows.append(
                 {
                     "slope_sd": sd, "set": name, "accuracy": found.slope.estimate, "r": found.r,

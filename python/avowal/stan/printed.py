@@ -7,7 +7,8 @@ from collections.abc import Mapping, Sequence
 import polars as pl
 
 from avowal.analysis.material import NOT_ASKED
-from avowal.stan.check import MAP, Check
+from avowal.stan.check import Check
+from avowal.stan.compared import MAP
 from avowal.text import NONE, estimate, number, table
 
 
@@ -32,6 +33,8 @@ def printed(found: Check, labels: Mapping[str, str] | None = None) -> list[objec
     for title, compared in (("Accuracy", found.accuracies), ("Gain by training", found.gains)):
         if len(compared):
             parts.append(_compared(title, compared, named))
+    if len(found.sensitivity):
+        parts.append(_sensitivity(found.sensitivity, named))
     if len(found.joint):
         parts.append(_joint(found.joint, named))
     parts += [f"Warning: {line}" for line in found.warnings]
@@ -92,6 +95,23 @@ def _compared(title: str, compared: pl.DataFrame, labels: Mapping[str, str]) -> 
         for row in compared.iter_rows(named=True)
     ]
     return table(title, ["model", "set", "method", "estimate", "less MAP", "problems"], rows)
+
+
+def _sensitivity(varied: pl.DataFrame, labels: Mapping[str, str]) -> object:
+    rows = [
+        [
+            row["model"],
+            labels.get(row["set"], row["set"]),
+            number(row["slope_sd"], 1),
+            number(row["accuracy"], 3),
+            number(row["mean_abs_slope"]),
+            number(row["agreement"], 4),
+            _spoiled(row["problems"]),
+        ]
+        for row in varied.iter_rows(named=True)
+    ]
+    columns = ["model", "set", "sd of slopes", "accuracy", "mean |slope|", "r with first", "problems"]
+    return table("Accuracy under other priors on the slopes (MAP's and the paper's is 1)", columns, rows)
 
 
 def _joint(joint: pl.DataFrame, labels: Mapping[str, str]) -> object:
