@@ -5,6 +5,7 @@ from contextlib import closing
 from decimal import Decimal
 
 import pytest
+from filled_study import URL, fill
 from runs import BASE, bodies, provider, rows, write
 
 from avowal.errors import InputError
@@ -161,3 +162,16 @@ def test_a_study_without_a_reply_may_still_go_to_another_provider(tmp_path, monk
         with pytest.raises(InputError, match="no"):
             run(folder, Options(closed=True), confirm=refuse)
         assert len(run(folder, Options(provider=served.url, stages=(SHELF,))).finished) == 1
+
+
+def test_nobody_is_asked_about_a_study_that_is_finished(tmp_path, command, monkeypatch):
+    monkeypatch.setenv("OPENAI_API_KEY", "sk-none")
+    path = write(tmp_path / "study", url=URL)
+    fill(path, until=lambda stage: stage.role != "off_the_shelf")
+    monkeypatch.setattr("avowal.provider.Client.send", lambda *_, **__: pytest.fail("something was sent"))
+    monkeypatch.setattr("avowal.provider.Client.offers", lambda _: ())
+    told = command("run", path, "--stage", SHELF)
+    assert f"Requests go to {URL}" in told.replace("/v1/", "/v1")
+    assert "Nothing is left to pay for." in told
+    assert "1 stage done" in told
+    assert "--yes" in command("run", path, code=2)

@@ -86,13 +86,20 @@ def run(
 
 
 def _confirm(place: Place, client: Client, options: Options) -> None:
-    """Ask whether the study may be paid for."""
+    """Tell where requests go, and ask whether the study may be paid for where any are left."""
+    requests, price = _left(place, options)
     key = "without a key" if client.keyless else f"with the key in {client.endpoint.key_env}"
     told = f"Requests go to {client.url}, {key}."
     if client.exposed:
         told += " This is plain http: anyone on the way can read the prompts and the key."
-    told += f" {_costs(place, options)}"
-    click.echo(told, err=True)
+    if not requests:
+        click.echo(f"{told} Nothing is left to pay for.", err=True)
+        return
+    limit = place.study.limits.spend if options.max_cost is None else options.max_cost
+    ends = (
+        "no limit is set (--max-cost, limits.spend)" if limit is None else f"the limit for the study is ${limit:,.2f}"
+    )
+    click.echo(f"{told} What is left will cost about ${price:,.2f}; {ends}.", err=True)
     if not sys.stdin.isatty():
         raise InputError.at("--yes, since nobody can be asked", "a run that is paid for", file=place.home)
     if not click.confirm("Go on?", err=True):
@@ -100,8 +107,8 @@ def _confirm(place: Place, client: Client, options: Options) -> None:
         raise click.exceptions.Exit(1)
 
 
-def _costs(place: Place, options: Options) -> str:
-    """Say what is left costs, and where it ends."""
+def _left(place: Place, options: Options) -> tuple[int, Decimal]:
+    """Count the requests that are left of the stages asked for, lines to train on among them, and price them."""
     from avowal.prices import total
     from avowal.study.left import left
     from avowal.study.plan import plan, pricing
@@ -111,13 +118,12 @@ def _costs(place: Place, options: Options) -> str:
     elsewhere = replace(place.study, provider=replace(place.study.provider, base_url=place.endpoint))
     stages = plan(elsewhere, prices=table, replicates=0).stages
     known = left(place.folder, place.study, [(each.stage, each.item) for each in stages], table)
-    asked = [each for each in stages if not options.stages or any(part in each.stage.name for part in options.stages)]
-    price = total(each.item.price if known is None else known[each.stage.name].price for each in asked)
-    limit = place.study.limits.spend if options.max_cost is None else options.max_cost
-    ends = (
-        "no limit is set (--max-cost, limits.spend)" if limit is None else f"the limit for the study is ${limit:,.2f}"
-    )
-    return f"What is left will cost about ${price:,.2f}; {ends}."
+    asked = [
+        each.item if known is None else known[each.stage.name]
+        for each in stages
+        if not options.stages or any(part in each.stage.name for part in options.stages)
+    ]
+    return sum(each.requests for each in asked), total(each.price for each in asked)
 
 
 def _told(outcome: Outcome, study: Path) -> int:
