@@ -6,7 +6,6 @@ Run ``python docs/recovery.py`` to write ``docs/stan-recovery.svg`` anew and to 
 
 from __future__ import annotations
 
-import json
 import sys
 from pathlib import Path
 from typing import Any
@@ -14,7 +13,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from avowal.stan.recovery import summarise
+from avowal.stan.recovery import kept, summarise
 
 HERE = Path(__file__).parent
 WIDTH, HEIGHT, LEFT, BOTTOM, TOP = 640, 340, 50, 40, 30
@@ -42,8 +41,7 @@ COLUMNS = {
 
 def rows() -> list[dict[str, Any]]:
     """Return the studies as they are kept."""
-    lines = (HERE / "stan-recovery.jsonl").read_text(encoding="utf-8").splitlines()
-    return [json.loads(line) for line in lines]
+    return kept(HERE / "stan-recovery.jsonl")
 
 
 def table() -> str:
@@ -78,7 +76,7 @@ def down(value: float) -> float:
 
 def figure() -> str:
     """Draw, for each true value, mean and central 90% of the studies' estimates."""
-    kept = pl.DataFrame(rows())
+    found = pl.DataFrame(rows())
     parts = [
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {HEIGHT}" role="img">',
         "<title>Estimates of a known latent correlation, by correlating estimates and by the joint model</title>",
@@ -87,13 +85,13 @@ def figure() -> str:
     for tick in (-0.3, 0.0, 0.3, 0.6, 0.9):
         parts.append(line("grid", (LEFT, WIDTH), (down(tick), down(tick))))
         parts.append(f'<text x="{LEFT - 8}" y="{down(tick) + 4:.1f}" text-anchor="end">{tick:g}</text>')
-    truths = kept["rho"].unique().sort().to_list()
+    truths = found["rho"].unique().sort().to_list()
     for place, truth in enumerate(truths):
         middle, level = LEFT + (place + 0.5) * (WIDTH - LEFT) / len(truths), down(truth)
         parts.append(f'<text x="{middle:.1f}" y="{HEIGHT - 10}" text-anchor="middle">true value {truth:g}</text>')
         parts.append(line("truth", (middle - 50, middle + 50), (level, level), ' stroke-dasharray="5 3"'))
         for name, (_, shift) in SERIES.items():
-            x, values = middle + shift, kept.filter(rho=truth)[name].to_numpy()
+            x, values = middle + shift, found.filter(rho=truth)[name].to_numpy()
             low, high = np.quantile(values, (0.05, 0.95))
             parts.append(line(name, (x, x), (down(low), down(high)), ' stroke-width="3"'))
             parts.append(mark(name, x, down(values.mean())))

@@ -19,6 +19,7 @@ from avowal.errors import InputError
 from avowal.stan import Sampling
 from avowal.stan.check import Check, check
 from avowal.stan.compared import BOOTSTRAP, COMPARED, JACKKNIFE, MAP, STAN, disagreements
+from avowal.stan.joint import EXPECTED
 from avowal.stan.printed import printed
 from avowal.study.analysis import material
 from avowal.study.place import place
@@ -121,6 +122,54 @@ def test_reports_on_contexts_without_choices_do_not_enter(small: Material) -> No
     assert len(result.joint) == 6
 
 
+def test_accuracies_that_have_no_interval_have_a_status(small: Material) -> None:
+    """Reports on one context: nothing can be told by contexts, and a strict command hears of it."""
+    (model,) = small.models
+    said = model.reports["weight_trained"].filter(pl.col("context") == "c0")
+    one = replace(model, reports={"weight_trained": said})
+    found = check(replace(small, models=(one,)), how=SHORT, joint=False, resamples=100)
+    rows = found.accuracies.filter(pl.col("method").is_in([JACKKNIFE, BOOTSTRAP]))
+    assert rows["low"].null_count() == 2
+    assert "ok" not in rows["status"].to_list()
+    assert any("jackknife" in line for line in found.problems)
+    assert found.joint is None
+
+
+def test_weights_that_nothing_can_scale_have_no_correlation(small: Material) -> None:
+    (model,) = small.models
+    few = model.choices["learned"].filter(pl.col("trial") < 2)
+    found = check(replace(small, models=(replace(model, choices={"learned": few}),)), how=SHORT, joint=False)
+    assert found.weights["r"].to_list() == [None]
+    json.dumps(found.to_dict(), allow_nan=False)
+    assert "No conclusion depends on the method." not in printed(found)
+
+
+def test_a_group_that_nobody_has_answered_yet_is_missing(small: Material) -> None:
+    (model,) = small.models
+    none = model.choices["learned"].with_columns(pl.lit(None, pl.String).alias("choice"))
+    both = replace(model, choices={**model.choices, "native": none}, missing={})
+    found = check(replace(small, models=(both,)), how=SHORT, joint=False, resamples=100)
+    assert found.missing["m"]["native_before"] == "no valid choice"
+    assert found.weights["group"].to_list() == ["learned"]
+
+
+def test_reports_are_standardised_within_each_fold(small: Material) -> None:
+    """A fold that says everything a fifth as large and 60 higher knows no less."""
+    (model,) = small.models
+    moved = model.reports["introspection_first"].with_columns(
+        pl.lit("other").alias("model"), pl.col("report").list.eval(pl.element() * 0.2 + 60)
+    )
+    other = replace(model, reports={**model.reports, "introspection_first": moved})
+    plain, folded = (check(replace(small, models=(each,)), how=SHORT, resamples=100).joint for each in (model, other))
+    assert plain is not None
+    assert folded is not None
+    kept = pl.col("quantity") == EXPECTED, pl.col("set") == "introspection_trained"
+    one, two = (table.filter(*kept).row(0, named=True) for table in (plain, folded))
+    assert one["mean"] > 0.7
+    assert two["mean"] == pytest.approx(one["mean"], abs=0.12)
+    assert (two["contexts"], two["replies"], two["out_of_range"]) == (10, 30, 0)
+
+
 def test_a_source_without_choices_is_refused(small: Material) -> None:
     with pytest.raises(InputError, match="small, choices"):
         check(replace(small, models=()))
@@ -150,6 +199,11 @@ def test_command_on_a_study_half_way(tmp_path: Path, command: Callable[..., str]
     assert {row["quantity"] for row in kept["accuracies"]} == {"off_the_shelf"}
     said = command("check", tmp_path, "--engine", "stanli", "--no-joint", "--draws", 300, "--json")
     assert json.loads(said[said.index("{") : said.rindex("}") + 1]) == kept
+    assert kept["joint"] is None
+    fuller = tmp_path / "tables" / "check.json"
+    fuller.write_text(json.dumps({**kept, "joint": [{"model": "m"}]}))
+    assert "stays as it is" in command("check", tmp_path, "--engine", "stanli", "--no-joint", "--draws", 100)
+    assert json.loads(fuller.read_text())["joint"] == [{"model": "m"}]
 
 
 def test_a_study_that_was_never_run_is_refused(tmp_path: Path, command: Callable[..., str]) -> None:

@@ -51,6 +51,21 @@ def test_stanli_draws_what_the_posterior_is(tmp_path: Path, monkeypatch: pytest.
     assert len(list((tmp_path / "stan").iterdir())) == 2
 
 
+def test_a_damaged_or_forbidden_cache_costs_time_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AVOWAL_CACHE", str(tmp_path))
+    how, data = Sampling(engine="stanli", chains=1, warmup=20, draws=10), {"n": 1, "y": [0.5]}
+    whole = sample(NORMAL, data, how).values
+    (kept,) = (tmp_path / "stan").iterdir()
+    text = kept.read_text()
+    for half in ("", text[:100]):
+        kept.write_text(half)
+        np.testing.assert_array_equal(sample(NORMAL, data, how).values, whole)
+        assert kept.read_text() == text
+    monkeypatch.setenv("AVOWAL_CACHE", str(kept))
+    np.testing.assert_array_equal(sample(NORMAL, data, how).values, whole)
+    assert choose("auto") in ("cmdstan", "stanli")
+
+
 def test_the_same_seed_draws_the_same() -> None:
     how = Sampling(engine="stanli", chains=2, warmup=100, draws=50, seed=5)
     one, other = (sample(NORMAL, {"n": 2, "y": [0.0, 1.0]}, how).values for _ in range(2))

@@ -165,6 +165,38 @@ def test_what_pads_a_narrow_context_is_no_attribute() -> None:
         assert one["mean"] == pytest.approx(other["mean"], abs=0.05)
 
 
+def test_what_a_narrow_context_has_not_is_no_number() -> None:
+    known, chosen, _ = study(count=3, width=2)
+    wide, more, _ = study(count=1, width=4, seed=2)
+    wide = (replace(wide[0], name="wide"),)
+    more = more.with_columns(pl.lit("wide").alias("context"))
+    found = choice_posterior(pl.concat([chosen, more]), (*known, *wide), how=SHORT)
+    missing = np.isnan(found.draws["slope"]).all(axis=0)
+    assert np.isnan(found.draws["slope"]).any(axis=0).tolist() == missing.tolist()
+    assert sorted(missing.sum(axis=1)) == [0, 2, 2, 2]
+
+
+def test_nothing_is_drawn_where_nothing_is_told() -> None:
+    """Equal replies with decimals, choices of one side, and replies where nobody decided are statuses."""
+    known, chosen, said = study(count=6, trials=3)
+    same = said.with_columns(pl.lit([0.1, 0.7, 33.3]).alias("report")).with_columns(
+        pl.when(pl.col("context") == "c0").then(pl.lit([5.3, -0.7, 1.1])).otherwise("report").alias("report")
+    )
+    assert joint_posterior(chosen, known, {"set": same}, how=SHORT).status == "no variation"
+    assert joint_posterior(chosen.with_columns(choice=pl.lit("A")), known, {"set": said}, how=SHORT).status == (
+        "no variation"
+    )
+    decided = pl.col("context").is_in(["c0", "c1", "c2"])
+    halved = chosen.with_columns(
+        pl.when(decided).then("choice").alias("choice"),
+        pl.when(~decided).then(pl.lit("refused")).alias("failure"),
+    )
+    found = joint_posterior(halved, known, {"set": said.filter(~decided)}, how=SHORT)
+    assert (found.status, len(found.estimates)) == ("too few reports", 0)
+    apart = joint_posterior(chosen, known, {"one": said.filter(decided), "two": said.filter(~decided)}, how=SHORT)
+    assert (apart.status, "in each of both sets" in apart.message) == ("too few reports", True)
+
+
 def test_few_reports_count_as_what_they_are() -> None:
     """One reply in a context is a status and still counts; one reply in all is nothing to estimate from."""
     known, chosen, said = study(count=6, replies=3)
@@ -264,5 +296,6 @@ def test_priors_out_of_range() -> None:
 def test_calibration_ranks_every_quantity(name: str) -> None:
     found = calibrate(name, 2, seed=3, engine="stanli")
     assert found.simulations == 2
-    assert all(((ranks >= 0) & (ranks <= 101)).all() for ranks in found.ranks.values())
+    again = calibrate(name, 2, seed=3, engine="stanli")
+    assert all((again.ranks[quantity] == ranks).all() for quantity, ranks in found.ranks.items())
     assert found.to_frame()["histogram"].list.sum().to_list() == [2] * len(found.ranks)

@@ -24,7 +24,7 @@ FILE = "check.json"
 @click.option("--engine", type=click.Choice(["auto", "cmdstan", "stanli"]), default="auto", show_default=True,
               help="CmdStan where it works, else stanli.")  # fmt: skip
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document instead of tables.")
-@click.option("--strict", is_flag=True, help="Exit with 1 where a diagnostic fails or an estimate has a status.")
+@click.option("--strict", is_flag=True, help="Exit with 1 where a diagnostic fails or an accuracy has a status.")
 @click.option("--joint/--no-joint", default=True, show_default=True,
               help="Draw the joint model, which takes most of the time.")  # fmt: skip
 @click.option("--sensitivity", is_flag=True,
@@ -48,7 +48,8 @@ def check(
 ) -> int:
     """Check a study, or a folder of the paper's files, in Stan.
 
-    A study may be half way: what it has is checked, and the document goes into STUDY/tables/check.json too.
+    A study may be half way: what it has is checked. The document goes into STUDY/tables/check.json too, where one with
+    the joint model is not replaced by one without.
 
     Example: avowal check mine --strict
     """
@@ -61,20 +62,32 @@ def check(
 
     how = Sampling(engine=choose(engine), warmup=draws, draws=draws, seed=seed)
     material, kept = _material(source, provider)
+    if kept is not None:
+        # Now, so that what takes minutes is not lost to a folder that can't be written.
+        kept.parent.mkdir(parents=True, exist_ok=True)
     with bar("checking") as advance:
         found = run(material, how=how, joint=joint, sensitivity=sensitivity, seed=seed, progress=advance)
     document = json.dumps(found.to_dict(), indent=2, allow_nan=False)
-    if kept is not None:
-        from avowal.study.whole import whole
-
-        kept.parent.mkdir(parents=True, exist_ok=True)
-        with whole(kept) as part:
-            part.write_text(f"{document}\n", encoding="utf-8")
     if as_json:
         click.echo(document)
     else:
         show(printed(found, LABELS))
+    if kept is not None:
+        _keep(document, kept)
     return 1 if strict and found.problems else 0
+
+
+def _keep(document: str, path: Path) -> None:
+    """Write a check's document, unless it lacks the joint model that the one in its place has."""
+    from avowal.study.whole import whole
+
+    if path.exists() and json.loads(document)["joint"] is None:
+        before = json.loads(path.read_text(encoding="utf-8"))
+        if before.get("joint"):
+            click.echo(f"{path} stays as it is: it has the joint model, which this check left out.", err=True)
+            return
+    with whole(path) as part:
+        part.write_text(f"{document}\n", encoding="utf-8")
 
 
 def _material(source: Path, provider: str | None) -> tuple[Material, Path | None]:

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 
 import polars as pl
 
+from avowal import __version__
 from avowal.accuracy import Accuracy, accuracy, ends, gain
 from avowal.analysis.material import GAINS, SETS, Material, ModelMaterial
+from avowal.correlation import pearson
 from avowal.errors import InputError
 from avowal.jackknife import context_bootstrap
 from avowal.stan.accuracy import AccuracyPosterior, accuracy_posterior
@@ -46,6 +48,19 @@ SENSITIVITY = {
 }
 """Columns of accuracies under other priors: those of :func:`avowal.stan.predictive.prior_sensitivity`."""
 
+JOINT = {
+    "model": pl.String(),
+    **ESTIMATES,
+    "contexts": pl.Int64(),
+    "replies": pl.Int64(),
+    "out_of_range": pl.Int64(),
+}
+"""Columns of the joint model's estimates: contexts with replies, replies used, and replies left out for a number beyond
+±100; null for gains."""
+
+Joint = tuple[pl.DataFrame, tuple[str, ...]]
+"""Estimates of a joint model, and its problems."""
+
 WEIGHTS = {
     "model": pl.String(),
     "group": pl.String(),
@@ -77,13 +92,15 @@ class Check:
     accuracies, gains
         One row for each quantity and method: columns of :data:`COMPARED`.
     joint
-        The joint model's estimates with their model, :data:`avowal.stan.joint.ESTIMATES`; empty where not asked for.
+        The joint model's estimates: columns of :data:`JOINT`; None where not asked for.
     warnings
         Where a conclusion depends on the method.
     problems
         Statuses and diagnostics that failed, each with where; a strict command fails on any.
     missing
-        By model, why an accuracy that is looked for is not there.
+        By model, why an accuracy that is looked for is not there, or the joint model of a gain.
+    settings
+        How it was made: draws of each chain, seed, resamples, version of this package.
     """
 
     engine: str
@@ -92,17 +109,20 @@ class Check:
     sensitivity: pl.DataFrame
     accuracies: pl.DataFrame
     gains: pl.DataFrame
-    joint: pl.DataFrame
+    joint: pl.DataFrame | None
     warnings: tuple[str, ...]
     problems: tuple[str, ...]
     missing: Mapping[str, Mapping[str, str]]
+    settings: Mapping[str, object]
 
     def to_dict(self) -> dict[str, object]:
         """Return everything as JSON holds it."""
-        names = ("weights", "predictive", "sensitivity", "accuracies", "gains", "joint")
+        names = ("weights", "predictive", "sensitivity", "accuracies", "gains")
         return {
             "engine": self.engine,
+            "settings": dict(self.settings),
             **{name: getattr(self, name).to_dicts() for name in names},
+            "joint": None if self.joint is None else self.joint.to_dicts(),
             "warnings": list(self.warnings),
             "problems": list(self.problems),
             "missing": {model: dict(reasons) for model, reasons in self.missing.items()},
@@ -147,10 +167,10 @@ def check(
     EngineError
         Where no Stan engine works.
     """
-    if not any(len(table) for model in material.models for table in model.choices.values()):
-        raise InputError.at("choices of at least one model", "none", file=material.source, field="choices")
-    work = _Work(material, how or Sampling(), resamples, seed)
-    steps = list(work.steps(joint, sensitivity))
+    if not any(_chosen(table) for model in material.models for table in model.choices.values()):
+        raise InputError.at("valid choices of at least one model", "none", file=material.source, field="choices")
+    work = _Work(material, how or Sampling(), joint, sensitivity, resamples, seed)
+    steps = list(work.steps())
     for number, step in enumerate(steps, 1):
         step()
         if progress is not None:
@@ -161,12 +181,19 @@ def check(
 Step = Callable[[], None]
 
 
+def _chosen(choices: pl.DataFrame) -> bool:
+    """Tell whether there is a valid choice; a stage may have been planned and not answered yet."""
+    return choices["choice"].count() > 0
+
+
 @dataclass(slots=True)
 class _Work:
     """What a check has found so far."""
 
     material: Material
     how: Sampling
+    joint: bool
+    varied: bool
     resamples: int
     seed: int
     engine: str = ""
@@ -180,25 +207,27 @@ class _Work:
     missing: dict[str, dict[str, str]] = field(default_factory=dict)
     tables: dict[tuple[str, str], tuple[pl.DataFrame, pl.DataFrame]] = field(default_factory=dict)
     drawn: dict[tuple[object, ...], tuple[Accuracy, Accuracy, AccuracyPosterior]] = field(default_factory=dict)
+    joined: dict[tuple[object, ...], Joint] = field(default_factory=dict)
+    vary_drawn: dict[tuple[object, ...], pl.DataFrame] = field(default_factory=dict)
     found: dict[tuple[str, str], tuple[Accuracy, Accuracy]] = field(default_factory=dict)
 
-    def steps(self, joint: bool, sensitivity: bool) -> Iterable[Step]:
+    def steps(self) -> Iterable[Step]:
         """List what is to be done, in order: weights once for each decider, then what rests on them."""
         models, sets = self.material.models, self.material.sets
         decided = {
             (model.decided_by(group), group): table
             for model in reversed(models)
             for group, table in model.choices.items()
-            if len(table)
+            if _chosen(table)
         }
         yield from (partial(self.weigh, *key, table) for key, table in sorted(decided.items(), key=self._place))
         yield from (partial(self.compare, model, name) for model in models for name in sets)
-        if sensitivity:
+        if self.varied:
             yield from (partial(self.vary, model, group) for model in models for group in model.choices)
         for name in self.material.gains:
             for variant in dict.fromkeys(model.variant for model in models):
                 yield partial(self.train, name, variant)
-            yield from (partial(self.join, model, *GAINS[name]) for model in models if joint)
+            yield from (partial(self.join, model, name) for model in models if self.joint)
 
     def _place(self, item: tuple[tuple[str, str], object]) -> tuple[int, int]:
         (decider, group), _ = item
@@ -223,7 +252,7 @@ class _Work:
             {
                 "model": decider, "group": group, "agents": len(posterior.agents),
                 "statuses": [f"{count} {status}" for status, count in counts.iter_rows()],
-                "r": both.select(pl.corr("weight", "map")).item(), "mean_difference": away.mean(),
+                "r": pearson(both["weight"].to_numpy(), both["map"].to_numpy()).r, "mean_difference": away.mean(),
                 "largest_difference": away.max(), "engine": posterior.engine,
                 "problems": list(posterior.problems),
             }
@@ -238,7 +267,8 @@ class _Work:
         weights = self.tables.get((model.decided_by(group), group))
         tables = [model.reports[file] for file in files if file in model.reports]
         if weights is None or not any(len(table) for table in tables):
-            why = model.missing.get(name) or model.missing.get(group, "no reports")
+            unanswered = group in model.choices and weights is None
+            why = model.missing.get(name) or model.missing.get(group, "no valid choice" if unanswered else "no reports")
             self.missing.setdefault(model.name, {})[name] = why
             return
         # Models that share choices and reports share what is drawn from them.
@@ -251,12 +281,12 @@ class _Work:
         self.found[model.name, name] = modes, means
         rows = [
             (MAP, modes.slope.estimate, ends(modes.slope), modes.slope.status, ()),
-            (JACKKNIFE, modes.r, modes.cluster_interval, modes.status, ()),
+            (JACKKNIFE, modes.r, modes.cluster_interval, modes.cluster_status, ()),
             (BOOTSTRAP, *self._again(modes)),
             (STAN, *_drawn(drawn, "accuracy")),
         ]
         self.accuracies += compared(model.name, name, rows)
-        self.note(f"{model.name}, {name}", drawn.problems)
+        self.note(f"{model.name}, {name}", (*_statuses(rows), *drawn.problems))
 
     def vary(self, model: ModelMaterial, group: str) -> None:
         """Estimate the accuracies that rest on one group's weights under other priors."""
@@ -264,18 +294,26 @@ class _Work:
         sets = {name: self._reports(model, name) for name in self.material.sets if SETS[name][0] == group}
         sets = {name: reports for name, reports in sets.items() if (model.name, name) in self.found}
         if sets:
-            table = prior_sensitivity(model.choices[group], self.material.contexts, sets, compared=known, how=self.how)
-            self.sensitivity.append(
-                table.select(pl.lit(model.name).alias("model"), pl.lit(group).alias("group"), pl.all())
-            )
+            key = (model.decided_by(group), group, *self._ids(model, sets))
+            if key not in self.vary_drawn:
+                choices, contexts = model.choices[group], self.material.contexts
+                self.vary_drawn[key] = prior_sensitivity(choices, contexts, sets, compared=known, how=self.how)
+            named = pl.lit(model.name).alias("model"), pl.lit(group).alias("group")
+            self.sensitivity.append(self.vary_drawn[key].select(*named, pl.all()))
+
+    def _ids(self, model: ModelMaterial, sets: Iterable[str]) -> list[object]:
+        """Tell sets of reports apart: models that share one have the same table."""
+        return [(name, *(id(model.reports.get(file)) for file in SETS[name][1])) for name in sets]
 
     def _reports(self, model: ModelMaterial, name: str) -> pl.DataFrame:
         tables = [model.reports[file] for file in SETS[name][1] if file in model.reports]
         return pl.concat(tables) if tables else pl.DataFrame(schema=dict(REPORTS))
 
     def _again(self, found: Accuracy) -> Numbers:
-        if found.slope.status != "ok":
-            return None, None, found.slope.status, ()
+        # What the jackknife can't tell, drawing the same few contexts again can't either.
+        for status in (found.slope.status, found.cluster_status):
+            if status != "ok":
+                return None, None, status, ()
         again = context_bootstrap(found.entries.cell(), replicates=self.resamples, seed=self.seed)
         low, high = again.percentile.low, again.percentile.high
         interval = None if low is None or high is None else (low, high)
@@ -297,36 +335,56 @@ class _Work:
         entries = [{m: each[1].entries for m, each in zip(models, side, strict=True)} for side in pairs]
         drawn = accuracy_posterior(*entries, how=self.how)
         cluster = modes.cluster
-        self.gains += compared(
-            None,
-            name,
-            [
-                (MAP, modes.contrast.estimate, ends(modes.contrast), modes.contrast.status, ()),
-                (JACKKNIFE, cluster.estimate, ends(cluster), cluster.status, ()),
-                (STAN, *_drawn(drawn, "mean gain")),
-            ],
-        )
-        self.note(f"gain, {name}", drawn.problems)
+        rows = [
+            (MAP, modes.contrast.estimate, ends(modes.contrast), modes.contrast.status, ()),
+            (JACKKNIFE, cluster.estimate, ends(cluster), cluster.status, ()),
+            (STAN, *_drawn(drawn, "mean gain")),
+        ]
+        self.gains += compared(None, name, rows)
+        self.note(f"gain, {name}", (*_statuses(rows), *drawn.problems))
 
     def _usable(self, model: str, name: str) -> bool:
         return (model, name) in self.found and all(each.slope.status == "ok" for each in self.found[model, name])
 
-    def join(self, model: ModelMaterial, before: str, after: str) -> None:
+    def join(self, model: ModelMaterial, gain: str) -> None:
         """Draw the joint model of one model's choices and both sets of reports, or of the one that there is."""
-        sets = {}
-        for name in (before, after):
-            if (model.name, name) in self.found:
-                group = SETS[name][0]
-                asked = set(model.choices[group]["context"].to_list())
-                sets[name] = group, self._reports(model, name).filter(pl.col("context").is_in(asked))
-        groups = {group for group, _ in sets.values()}
-        if len(groups) == 1:
-            table = model.choices[groups.pop()]
-            found = joint_posterior(
-                table, self.material.contexts, {name: held for name, (_, held) in sets.items()}, how=self.how
-            )
-            self.estimates.append(found.estimates.select(pl.lit(model.name).alias("model"), pl.all()))
-            self.note(f"{model.name}, joint model, {' and '.join(sets)}", found.problems)
+        sets = [name for name in GAINS[gain] if (model.name, name) in self.found]
+        groups = {SETS[name][0] for name in sets}
+        if len(groups) > 1:
+            why = "the joint model needs both sets of reports to be on the same weights"
+            self.missing.setdefault(model.name, {})[f"joint model, {gain}"] = why
+        if len(groups) != 1:
+            return
+        (group,) = groups
+        key = (model.decided_by(group), group, *self._ids(model, sets))
+        if key not in self.joined:
+            self.joined[key] = self._joint(model, group, sets)
+        estimates, problems = self.joined[key]
+        rows = estimates.select(pl.lit(model.name).alias("model"), pl.all())
+        # Two gains of a study half way may have the same side.
+        if not any(rows.equals(other) for other in self.estimates):
+            self.estimates.append(rows)
+            self.note(f"{model.name}, joint model, {' and '.join(sets)}", problems)
+
+    def _joint(self, model: ModelMaterial, group: str, sets: Sequence[str]) -> Joint:
+        choices = model.choices[group]
+        asked = pl.col("context").is_in(choices["context"].unique().to_list())
+        reports = {name: self._reports(model, name).filter(asked) for name in sets}
+        found = joint_posterior(choices, self.material.contexts, reports, how=self.how)
+        if not len(found.contexts):
+            return found.estimates, found.problems
+        counts = pl.DataFrame(
+            [
+                {
+                    "set": name,
+                    "contexts": int((found.contexts[f"replies_{name}"] > 0).sum()),
+                    "replies": found.contexts[f"replies_{name}"].sum(),
+                    "out_of_range": found.contexts[f"out_of_range_{name}"].sum(),
+                }
+                for name in sets
+            ]
+        )
+        return found.estimates.join(counts, on="set", how="left", maintain_order="left"), found.problems
 
     def result(self) -> Check:
         accuracies = pl.DataFrame(self.accuracies, schema=COMPARED)
@@ -338,11 +396,22 @@ class _Work:
             sensitivity=pl.concat([pl.DataFrame(schema=SENSITIVITY), *self.sensitivity]),
             accuracies=accuracies,
             gains=gains,
-            joint=pl.concat([pl.DataFrame(schema={"model": pl.String(), **ESTIMATES}), *self.estimates]),
+            joint=pl.concat([pl.DataFrame(schema=JOINT), *self.estimates], how="diagonal") if self.joint else None,
             warnings=(*disagreements(accuracies), *disagreements(gains)),
             problems=tuple(self.problems),
             missing=self.missing,
+            settings={
+                "draws": self.how.draws,
+                "seed": self.how.seed,
+                "resamples": self.resamples,
+                "version": __version__,
+            },
         )
+
+
+def _statuses(rows: Iterable[tuple[str, float | None, tuple[float, float] | None, str, Sequence[str]]]) -> list[str]:
+    """Tell which methods have no estimate or no interval; Stan's own problems say it of Stan."""
+    return [f"{method}: {status}" for method, _, _, status, _ in rows if status != "ok" and method != STAN]
 
 
 def _drawn(posterior: AccuracyPosterior, quantity: str) -> Numbers:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import platform
 import shutil
 import subprocess
 import tempfile
@@ -46,7 +47,7 @@ def obstacle() -> str | None:
         return folder
     try:
         _executable(_PROOF, folder)
-    except RuntimeError as error:
+    except (RuntimeError, OSError) as error:
         return f"{folder} can't compile a program: {error}"
     return None
 
@@ -131,12 +132,20 @@ def _version(folder: Path) -> str:
     return "of an unknown version"
 
 
+def _builder(folder: Path) -> Iterator[str]:
+    """Name what compiles: the installation with its compiler of the language, and this kind of machine."""
+    yield from (str(folder), _version(folder), platform.machine())
+    for stanc in sorted((folder / "bin").glob("*stanc*")):
+        state = stanc.stat()
+        yield f"{stanc.name} {state.st_size} {state.st_mtime_ns}"
+
+
 def _executable(program: Program, folder: Path) -> Path:
     """Compile a program unless the same source was compiled with the same installation before."""
     import cmdstanpy
 
     ending = ".exe" if os.name == "nt" else ""
-    kept = cache_folder() / f"{program.name}-{program.key('cmdstan', str(folder), _version(folder))}{ending}"
+    kept = cache_folder() / f"{program.name}-{program.key('cmdstan', *_builder(folder))}{ending}"
     if kept.exists():
         return kept
     with tempfile.TemporaryDirectory() as scratch, _silent():

@@ -58,14 +58,17 @@ class Draws:
     seconds: float
 
     def __getitem__(self, name: str) -> Floats:
-        """Return a column or a variable, all chains together: shape (chains * draws, *shape of the variable)."""
+        """Return a column or a variable, all chains together: shape (chains * draws, *shape of the variable).
+
+        NaN stands for what pads a variable: attributes that a narrower context has not.
+        """
         flat = self.values.reshape(-1, len(self.names))
         if name in self.names:
             column: Floats = flat[:, self.names.index(name)]
             return column
         places, indices = self._columns(name)
         shape = tuple(indices.max(axis=0) + 1)
-        out = np.empty((len(flat), *shape))
+        out = np.full((len(flat), *shape), np.nan)
         out[(slice(None), *indices.T)] = flat[:, places]
         return out
 

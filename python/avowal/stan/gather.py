@@ -30,6 +30,8 @@ class Gathered:
         Shape (sets, contexts): replies used, and left out for a number beyond the limit.
     report
         Shape (entries, sets): mean report; 0 without replies.
+    group
+        Shape (sets, contexts): which model reported on the context, numbered from 0 within the set; 0 without replies.
     within_df
         Shape (sets,): (replies - 1) times attributes, over contexts.
     within_ss
@@ -41,6 +43,7 @@ class Gathered:
     replies: Integers
     out_of_range: Integers
     report: Floats
+    group: Integers
     within_df: Integers
     within_ss: Floats
 
@@ -51,7 +54,11 @@ class Gathered:
 
     def data(self) -> dict[str, Any]:
         """Return what the program calls it."""
+        groups = int(self.group.max()) + 1
+        member = (self.group[:, self.context][..., None] == np.arange(groups)).astype(np.float64)
         return {
+            "G": groups,
+            "member": member,
             "S": self.report.shape[1],
             "E": len(self.context),
             "context": self.context + 1,
@@ -92,7 +99,7 @@ def gather(
     entry = {(contexts[int(c)], int(k)): i for i, (c, k) in enumerate(zip(context, attribute, strict=True))}
     shape = (len(reports), len(contexts))
     replies, beyond = np.zeros(shape, dtype=np.int64), np.zeros(shape, dtype=np.int64)
-    report = np.zeros((len(context), len(reports)))
+    report, group = np.zeros((len(context), len(reports))), np.zeros(shape, dtype=np.int64)
     df, ss = np.zeros(len(reports), dtype=np.int64), np.zeros(len(reports))
     for s, table in enumerate(reports.values()):
         valid = conform(table, REPORTS, "reports").filter(pl.col("report").is_not_null())
@@ -112,13 +119,25 @@ def gather(
         for name, position, mean, count in means.iter_rows():
             report[entry[name, position], s] = mean
             replies[s, place[name]] = count
-        long = kept.select("context", "report", pl.int_ranges(pl.col("report").list.len()).alias("position")).explode(
-            "report", "position"
-        )
-        around = long.select((pl.col("report") - pl.col("report").mean().over("context", "position")) ** 2)
-        ss[s] = float(around.to_series().sum())
+        own = kept.group_by("context", maintain_order=True).agg(pl.col("model").unique().sort().str.join(", "))
+        numbers = own.with_columns(pl.col("model").rank("dense").cast(pl.Int64) - 1)
+        for name, number in numbers.iter_rows():
+            group[s, place[name]] = number
+        ss[s] = _within(kept)
         df[s] = int((np.maximum(replies[s] - 1, 0) * np.asarray(widths)).sum())
-    return Gathered(context, attribute, replies, beyond, report, df, ss)
+    return Gathered(context, attribute, replies, beyond, report, group, df, ss)
+
+
+def _within(kept: pl.DataFrame) -> float:
+    """Sum the squared differences of replies from their means; exactly 0 where each context's replies are the same."""
+    long = kept.select("context", "report", pl.int_ranges(pl.col("report").list.len()).alias("position")).explode(
+        "report", "position"
+    )
+    cell = ["context", "position"]
+    # About the first reply, so that equal ones differ by nothing, whatever their decimals.
+    away = long.select(*cell, away=pl.col("report") - pl.col("report").first().over(cell))
+    around = away.select((pl.col("away") - pl.col("away").mean().over(cell)) ** 2)
+    return float(around.to_series().sum())
 
 
 def not_finite(choices: pl.DataFrame, reports: Mapping[str, pl.DataFrame]) -> str | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Mapping
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -39,7 +40,7 @@ def draw(
     import stanli
 
     start = time.perf_counter()
-    model = stanli.Model(mir=_compiled(program), data=dict(data))
+    model = _model(program, dict(data))
     compiling = time.perf_counter() - start
     fit = model.sample(
         chains=how.chains,
@@ -54,12 +55,26 @@ def draw(
     return f"stanli {stanli.__version__}", tuple(fit.names), fit.draws(), fit.sampler_stats, compiling
 
 
-def _compiled(program: Program) -> str:
+def _model(program: Program, data: dict[str, Any]) -> Any:
+    """Build a model from the form that is kept, or anew where that is damaged; nothing has to be kept."""
     import stanli
 
-    kept = cache_folder() / f"{program.name}-{program.key('stanli', stanli.__version__, stanli.build_id())}.mir"
-    if kept.exists():
-        return kept.read_text(encoding="utf-8")
+    name = f"{program.name}-{program.key('stanli', stanli.__version__, stanli.build_id())}.mir"
+    try:
+        kept = cache_folder() / name
+        text = kept.read_text(encoding="utf-8") if kept.exists() else _compile(program, kept)
+    except OSError:
+        return stanli.Model(mir=stanli.stan_to_mir(program.source), data=data)
+    try:
+        return stanli.Model(mir=text, data=data)
+    except RuntimeError:
+        # Half a file, after a sudden death of the machine; data that don't fit fail again.
+        return stanli.Model(mir=_compile(program, kept), data=data)
+
+
+def _compile(program: Program, kept: Path) -> str:
+    import stanli
+
     text: str = stanli.stan_to_mir(program.source)
     # Into place at once, so that a second process never reads half a file.
     draft = kept.with_suffix(f".{os.getpid()}")

@@ -28,8 +28,9 @@ LATENT = "latent correlation"
 agent's own shift and scale of reports are taken out. Scale: logit."""
 
 EXPECTED = "accuracy without error"
-"""Correlation of weights scaled to ±100 per context with the reports expected of each agent over endless replies, over
-the very contexts of the study: the paper's accuracy with no error of estimation. Scale: ±100."""
+"""Correlation of weights scaled to ±100 per context with the reports expected of each agent over endless replies,
+standardised within each reporting model, over the very contexts that have replies in the set (for a gain, in both): the
+paper's accuracy with no error of estimation. Scale: ±100."""
 
 ESTIMATES = {
     "quantity": pl.String(),
@@ -191,7 +192,8 @@ def joint_posterior(
     widths = [trials.differences.shape[1] for trials in parts for _ in trials.keys]
     gathered = gather(reports, names, widths, limit)
     table = _contexts(fitted.agents, gathered, sets)
-    obstacle = _obstacle(fitted.agents, gathered, sets)
+    chosen = np.concatenate([trials.choices for trials in parts])
+    obstacle = _obstacle(chosen, fitted.agents["valid"].to_numpy(), gathered, sets)
     if obstacle is not None:
         return JointPosterior(*obstacle, pl.DataFrame(schema=ESTIMATES), table, sets, priors, None, None)
     draws = sample(program("joint"), {**trial_data(parts), **gathered.data(), **asdict(priors)}, how)
@@ -218,14 +220,17 @@ def _contexts(agents: pl.DataFrame, gathered: Gathered, sets: tuple[str, ...]) -
     )
 
 
-def _obstacle(agents: pl.DataFrame, gathered: Gathered, sets: tuple[str, ...]) -> tuple[str, str] | None:
-    if (agents["status"] == "no variation").all():
-        return "no variation", "the choices are the same in every context"
+def _obstacle(
+    chosen: NDArray[np.uint8], valid: NDArray[np.int64], gathered: Gathered, sets: tuple[str, ...]
+) -> tuple[str, str] | None:
+    if not len(chosen) or (chosen == chosen[0]).all():
+        return "no variation", "all choices are the same"
+    decided = (gathered.replies > 0) & (valid > 0)
     for s, name in enumerate(sets):
         replies = gathered.replies[s]
-        reported = int((replies > 0).sum())
+        reported = int(decided[s].sum())
         if reported < FEWEST or replies.max() < 2:
-            found = f"{reported} contexts with valid replies, at most {replies.max()} in one"
+            found = f"{reported} contexts with valid replies and choices, at most {replies.max()} replies in one"
             return "too few reports", f"{name}: {found}; at least {FEWEST} contexts are needed, one with two replies"
         if np.ptp(gathered.report[gathered.entry_replies(s) > 0, s]) == 0:
             return "no variation", f"{name}: every report is the same"
@@ -234,6 +239,10 @@ def _obstacle(agents: pl.DataFrame, gathered: Gathered, sets: tuple[str, ...]) -
                 "no variation",
                 f"{name}: each context's replies are the same, which leaves no noise to estimate",
             )
+    common = int(decided.all(axis=0).sum())
+    if common < FEWEST:
+        found = f"{common} contexts with valid replies in each of both sets"
+        return "too few reports", f"{' and '.join(sets)}: {found}; at least {FEWEST} are needed"
     return None
 
 

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from avowal.accuracy import accuracy
 from avowal.contexts import Context
+from avowal.correlation import pearson
 from avowal.errors import InputError
 from avowal.intervals import hdi
 from avowal.stan.accuracy import AccuracyPosterior
@@ -156,7 +157,7 @@ def prior_sensitivity(
                 {
                     "slope_sd": sd, "set": name, "accuracy": found.slope.estimate, "r": found.r,
                     "mean_abs_slope": table["slope"].abs().mean(),
-                    "agreement": both.select(pl.corr("one", "other")).item(),
+                    "agreement": pearson(both["one"].to_numpy(), both["other"].to_numpy()).r,
                     "engine": posterior.engine, "problems": list(posterior.problems),
                 }
             )  # fmt: skip

@@ -35,7 +35,7 @@ def printed(found: Check, labels: Mapping[str, str] | None = None) -> list[objec
             parts.append(_compared(title, compared, named))
     if len(found.sensitivity):
         parts.append(_sensitivity(found.sensitivity, named))
-    if len(found.joint):
+    if found.joint is not None and len(found.joint):
         parts.append(_joint(found.joint, named))
     parts += [f"Warning: {line}" for line in found.warnings]
     parts += [f"Problem: {line}" for line in found.problems]
@@ -43,9 +43,18 @@ def printed(found: Check, labels: Mapping[str, str] | None = None) -> list[objec
         # What a study never asks for is missed by nobody.
         told = {name: why for name, why in reasons.items() if why != NOT_ASKED}
         parts += [f"Not computed for {model}: {named.get(name, name)}: {why}" for name, why in told.items()]
-    if not found.warnings:
+    if not found.warnings and _comparable(found):
         parts.append("No conclusion depends on the method.")
     return parts
+
+
+def _comparable(found: Check) -> bool:
+    """Tell whether any quantity has two intervals to compare."""
+    both = [
+        table.drop_nulls(["low", "high"]).group_by("model", "quantity").len()
+        for table in (found.accuracies, found.gains)
+    ]
+    return any((counts["len"] > 1).any() for counts in both)
 
 
 def _weights(found: Check) -> object:
@@ -90,7 +99,7 @@ def _compared(title: str, compared: pl.DataFrame, labels: Mapping[str, str]) -> 
             row["method"],
             estimate(row["estimate"], _ends(row["low"], row["high"])),
             NONE if row["method"] == MAP else number(row["difference"], 3),
-            _spoiled(row["problems"]) if row["estimate"] is not None else row["status"],
+            _spoiled([*([row["status"]] if row["status"] != "ok" else []), *row["problems"]]),
         ]
         for row in compared.iter_rows(named=True)
     ]
@@ -121,11 +130,13 @@ def _joint(joint: pl.DataFrame, labels: Mapping[str, str]) -> object:
             " → ".join(labels.get(name, name) for name in row["set"].split(" → ")),
             f"{row['quantity']} ({row['scale']})",
             estimate(row["mean"], _ends(row["hdi_low"], row["hdi_high"])),
+            *(NONE if row[name] is None else str(row[name]) for name in ("contexts", "replies", "out_of_range")),
             _spoiled(row["problems"]),
         ]
         for row in joint.iter_rows(named=True)
     ]
-    return table("Joint model of choices and reports", ["model", "set", "quantity", "mean", "problems"], rows)
+    columns = ["model", "set", "quantity", "mean", "contexts", "replies", "beyond ±100, left out", "problems"]
+    return table("Joint model of choices and reports", columns, rows)
 
 
 def _ends(low: float | None, high: float | None) -> tuple[float, float] | None:

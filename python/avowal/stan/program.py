@@ -69,6 +69,11 @@ def cache_folder() -> Path:
     -------
     Path
         What ``AVOWAL_CACHE`` names, or else the user's folder for caches.
+
+    Raises
+    ------
+    OSError
+        Where it can't be made.
     """
     if own := os.environ.get(CACHE):
         base = Path(own)

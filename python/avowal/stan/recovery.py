@@ -65,8 +65,8 @@ def recover(pair: int, number: int, *, seed: int = 1, engine: str = "auto") -> l
     Returns
     -------
     list of dict
-        One for each set: rho (the truth), study, plain (the correlation of estimated scaled weights with mean reports),
-        mean, low, high (of the latent correlation), realised (the true accuracy of these contexts), accuracy_mean,
+        One for each set: seed, engine, rho (the truth), study, plain (the correlation of estimated scaled weights with
+        mean reports), mean, low, high (of the latent correlation), realised (the true accuracy of these contexts), accuracy_mean,
         accuracy_low, accuracy_high, problems.
     """
     rng = np.random.default_rng((seed, 3, pair, number))
@@ -86,7 +86,7 @@ def recover(pair: int, number: int, *, seed: int = 1, engine: str = "auto") -> l
         plain = np.corrcoef(scaled.ravel()[known], data["report"][known, s - 1])[0, 1]
         rows.append(
             {
-                "rho": PAIRS[pair][s - 1], "study": number, "plain": plain,
+                "seed": seed, "engine": draws.engine, "rho": PAIRS[pair][s - 1], "study": number, "plain": plain,
                 "mean": found.mean(), "low": ends.low, "high": ends.high,
                 "realised": truth[f"accuracy[{s}]"], "accuracy_mean": here.mean(),
                 "accuracy_low": own.low, "accuracy_high": own.high, "problems": problems,
@@ -128,6 +128,28 @@ def summarise(rows: Sequence[dict[str, Any]]) -> pl.DataFrame:
     )
 
 
+def kept(file: Path) -> list[dict[str, Any]]:
+    """Read the studies of a file; what a sudden end left of a line is cut off.
+
+    Parameters
+    ----------
+    file
+        JSON lines; it need not exist.
+
+    Returns
+    -------
+    list of dict
+        As from :func:`recover`.
+    """
+    if not file.exists():
+        return []
+    text = file.read_text(encoding="utf-8")
+    whole = text[: text.rfind("\n") + 1]
+    if whole != text:
+        file.write_text(whole, encoding="utf-8")
+    return [json.loads(line) for line in whole.splitlines()]
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the studies that a file lacks, and print their summary; ``--help`` tells the rest.
 
@@ -147,9 +169,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--engine", default="auto")
     asked = parser.parse_args(arguments)
-    lines = asked.out.read_text(encoding="utf-8").splitlines() if asked.out.exists() else []
-    rows = [json.loads(line) for line in lines]
-    done = {(row["rho"], row["study"]) for row in rows}
+    rows = kept(asked.out)
+    done = {(row["rho"], row["study"]) for row in rows if row["seed"] == asked.seed}
     with asked.out.open("a", encoding="utf-8") as file:
         for number in range(asked.studies):
             for pair, (before, _) in enumerate(PAIRS):
@@ -158,7 +179,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
                     rows += found
                     file.write("".join(json.dumps(row) + "\n" for row in found))
                     file.flush()
-    sys.stdout.write(f"{summarise(rows)}\n")
+    sys.stdout.write(f"{summarise([row for row in rows if row['seed'] == asked.seed])}\n")
     return 0
 
 

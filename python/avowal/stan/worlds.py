@@ -166,7 +166,7 @@ def study(
         "E": contexts * width, "context": np.repeat(np.arange(1, contexts + 1), width),
         "attribute": np.tile(np.arange(1, width + 1), contexts), "replies": replies,
         "report": said.reshape(2, -1).T, "within_df": (np.maximum(replies - 1, 0) * width).sum(axis=1),
-        "within_ss": ss,
+        "within_ss": ss, "G": 1, "member": np.ones((2, contexts * width, 1)),
     }  # fmt: skip
     scaled = w / np.abs(w).max(axis=1, keepdims=True)
     pairs = [(scaled[n > 0].ravel(), e[n > 0].ravel()) for n, e in zip(replies, expected, strict=True)]

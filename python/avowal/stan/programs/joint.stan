@@ -11,6 +11,18 @@
 //
 // Shift and scale belong to the agent of context c and are shared by its attributes. The replies enter by their means
 // and their variation around them, which say all there is to say about a normal; the beliefs are integrated out.
+functions {
+  // Correlation of weights with reports that are standardised within each group: the paper's accuracy, whose groups are
+  // reporting models (two folds are two models). member[i, g] is 1 where entry i is of group g, else 0.
+  real accuracy_of(vector weight, vector report, matrix member) {
+    int n = rows(member);
+    vector[cols(member)] count = fmax((rep_row_vector(1, n) * member)', 1);
+    vector[n] away = report - member * ((member' * report) ./ count);
+    vector[n] z = away ./ (member * sqrt((member' * square(away)) ./ fmax(count - 1, 1)));
+    vector[n] u = weight - mean(weight);
+    return dot_product(u, z) / sqrt(dot_self(u) * dot_self(z));
+  }
+}
 data {
   int<lower=1> C;                              // contexts
   int<lower=1> K;                              // attributes of the context that has most
@@ -23,6 +35,8 @@ data {
   array[E] int<lower=1, upper=K> attribute;
   array[S, C] int<lower=0> replies;            // valid replies
   matrix[E, S] report;                         // their means on the ±100 scale; 0 without replies
+  int<lower=1> G;                              // groups of contexts that one model reported on, in the set with most
+  array[S] matrix<lower=0, upper=1>[E, G] member;  // 1 where an entry is of a group
   array[S] int<lower=0> within_df;             // (replies - 1) * attributes, over contexts with replies
   vector<lower=0>[S] within_ss;                // sum of squared differences of replies from their means
   real<lower=0> mu_sd;                         // mu ~ Normal(0, mu_sd)
@@ -45,6 +59,8 @@ transformed data {
   array[S, E] int who = rep_array(0, S, E);
   matrix[E, S] n;
   vector[E] overlap = rep_vector(S == 2, E);   // 1 where both sets have replies
+  array[E] int common;                         // the entries with replies in every set
+  int commons = 0;
   for (s in 1:S) {
     for (i in 1:E) {
       n[i, s] = replies[s, context[i]];
@@ -54,6 +70,12 @@ transformed data {
       } else {
         overlap[i] = 0;
       }
+    }
+  }
+  for (i in 1:E) {
+    if (min(n[i]) > 0) {
+      commons += 1;
+      common[commons] = i;
     }
   }
 }
@@ -135,7 +157,7 @@ generated quantities {
   // correlated with what the agents would report on average over endless replies.
   vector[S] accuracy;
   vector[S - 1] rho_gain;
-  vector[S - 1] accuracy_gain;                 // after less before
+  vector[S - 1] accuracy_gain;                 // after less before, over the contexts with replies in both sets
   {
     vector[C] largest = rep_vector(0, C);
     for (i in 1:E) largest[context[i]] = fmax(largest[context[i]], abs(w[context[i], attribute[i]]));
@@ -168,13 +190,13 @@ generated quantities {
     drawn[, 1] = to_vector(normal_rng(pull[, 1] ./ precision[, 1], inv_sqrt(precision[, 1])));
     for (s in 1:S) {
       array[reported[s]] int i = who[s, 1:reported[s]];
-      vector[reported[s]] u = scaled[i] - mean(scaled[i]);
-      vector[reported[s]] v = drawn[i, s] - mean(drawn[i, s]);
-      accuracy[s] = dot_product(u, v) / sqrt(dot_self(u) * dot_self(v));
+      accuracy[s] = accuracy_of(scaled[i], drawn[i, s], member[s][i]);
     }
-  }
-  for (s in 2:S) {
-    rho_gain[s - 1] = rho[s] - rho[1];
-    accuracy_gain[s - 1] = accuracy[s] - accuracy[1];
+    array[commons] int i = common[1:commons];
+    for (s in 2:S) {
+      rho_gain[s - 1] = rho[s] - rho[1];
+      accuracy_gain[s - 1] = accuracy_of(scaled[i], drawn[i, s], member[s][i])
+                             - accuracy_of(scaled[i], drawn[i, 1], member[1][i]);
+    }
   }
 }
