@@ -205,7 +205,7 @@ def section(ours: Ours, brms: Brms | None, load: float) -> str:
     sizes = ours.first.weights.select(pl.col("ess_bulk", "ess_tail").min()).row(0)
     count = os.cpu_count() or 1
     shared = f"Load before the start: {load:.1f} on {count} cores."
-    if load > 0.5:
+    if load > 0.5 or used < 1.5:
         shared += " The machine was shared: ratios say more than seconds, and processor seconds more than either."
     return "\n".join(
         [
