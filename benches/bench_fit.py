@@ -1,7 +1,7 @@
 """Time per agent of a fit: avowal against loops over scikit-learn and statsmodels and against a batched NumPy Newton.
 
 All maximise the same: log likelihood less half the squared slopes (N(0, 1) priors), intercept free. Results must agree
-before anything is timed. Prints a Markdown page and writes it to results.md beside this file.
+before anything is timed. Prints a Markdown section and writes it into results.md beside this file.
 """
 
 import argparse
@@ -13,7 +13,6 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from importlib.metadata import version
-from pathlib import Path
 
 import numpy as np
 import sklearn
@@ -26,6 +25,7 @@ from threadpoolctl import threadpool_limits
 
 from avowal.estimators import Map
 from avowal.fit import fit_arrays
+from results import processor, write
 
 Floats = NDArray[np.float64]
 
@@ -154,15 +154,7 @@ def measure(x: Floats, y: Floats, rounds: int) -> Floats:
     return times
 
 
-def processor() -> str:
-    """Return the processor's name, which on Linux platform.processor() leaves out."""
-    listing = Path("/proc/cpuinfo")
-    lines = listing.read_text(encoding="utf-8").splitlines() if listing.exists() else []
-    named = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
-    return named[0] if named else platform.processor()
-
-
-def page(times: Floats, checks: list[tuple[float, float]], separated: int) -> str:
+def section(times: Floats, checks: list[tuple[float, float]], separated: int) -> str:
     ratios = np.median(times / times[:, :1], axis=0)
     rows = [
         f"| {contender.name} | {median:,.1f} | {ratio:.2f} | {gradient:.0e} | {difference:.0e} |"
@@ -203,9 +195,7 @@ def main() -> None:
     with threadpool_limits(1):
         checks = compare(x, y)
         times = measure(x, y, arguments.rounds)
-    text = page(times, checks, fit_arrays(x, y).status.count("separated"))
-    print(text)
-    Path(__file__).with_name("results.md").write_text(text, encoding="utf-8")
+    write(section(times, checks, fit_arrays(x, y).status.count("separated")))
 
 
 if __name__ == "__main__":

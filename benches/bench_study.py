@@ -4,15 +4,14 @@ Prints a Markdown section and writes it into results.md beside this file, in pla
 """
 
 import argparse
-import re
 import resource
 import statistics
 import subprocess
 import sys
 import time
-from pathlib import Path
 
 from avowal.simulate import Settings, simulate
+from results import write
 
 TITLE = "# Time of the simulated study"
 REPLICATES, THREADS = 1_000, 2
@@ -103,12 +102,7 @@ def main() -> None:
         print_memory(arguments.memory)
         return
     memory = {replicates: memory_of(replicates) for replicates in (1_000, 8_000, 32_000)}
-    text = section(rounds_of(arguments.rounds), parts_of(3), memory)
-    print(text)
-    page = Path(__file__).with_name("results.md")
-    held = page.read_text(encoding="utf-8") if page.exists() else ""
-    others = [part for part in re.split(r"^(?=# )", held, flags=re.MULTILINE) if part and not part.startswith(TITLE)]
-    page.write_text("\n".join([*(part.rstrip() + "\n" for part in others), text]), encoding="utf-8")
+    write(section(rounds_of(arguments.rounds), parts_of(3), memory))
 
 
 if __name__ == "__main__":
