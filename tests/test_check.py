@@ -17,7 +17,8 @@ from avowal.analysis import Material, ModelMaterial
 from avowal.cli import app
 from avowal.errors import InputError
 from avowal.stan import Sampling
-from avowal.stan.check import Check, check
+from avowal.stan.check import check
+from avowal.stan.checked import Check
 from avowal.stan.compared import BOOTSTRAP, COMPARED, JACKKNIFE, MAP, STAN, disagreements
 from avowal.stan.joint import EXPECTED
 from avowal.stan.printed import printed

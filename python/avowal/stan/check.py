@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 
@@ -15,118 +15,16 @@ from avowal.correlation import pearson
 from avowal.errors import InputError
 from avowal.jackknife import context_bootstrap
 from avowal.stan.accuracy import AccuracyPosterior, accuracy_posterior
+from avowal.stan.checked import JOINT, PREDICTIVE, SENSITIVITY, WEIGHTS, Check
 from avowal.stan.choices import choice_posterior
 from avowal.stan.compared import BOOTSTRAP, COMPARED, JACKKNIFE, MAP, STAN, Numbers, compared, disagreements
 from avowal.stan.engines import Sampling
-from avowal.stan.joint import ESTIMATES, joint_posterior
+from avowal.stan.joint import joint_posterior
 from avowal.stan.predictive import check_choices, prior_sensitivity
 from avowal.tables import REPORTS
 
-PREDICTIVE = {
-    "model": pl.String(),
-    "group": pl.String(),
-    "statistic": pl.String(),
-    "observed": pl.Float64(),
-    "mean": pl.Float64(),
-    "low": pl.Float64(),
-    "high": pl.Float64(),
-    "p": pl.Float64(),
-}
-"""Columns of predictive checks of the choices: those of :func:`avowal.stan.predictive.check_choices`."""
-
-SENSITIVITY = {
-    "model": pl.String(),
-    "group": pl.String(),
-    "slope_sd": pl.Float64(),
-    "set": pl.String(),
-    "accuracy": pl.Float64(),
-    "r": pl.Float64(),
-    "mean_abs_slope": pl.Float64(),
-    "agreement": pl.Float64(),
-    "engine": pl.String(),
-    "problems": pl.List(pl.String),
-}
-"""Columns of accuracies under other priors: those of :func:`avowal.stan.predictive.prior_sensitivity`."""
-
-JOINT = {
-    "model": pl.String(),
-    **ESTIMATES,
-    "contexts": pl.Int64(),
-    "replies": pl.Int64(),
-    "out_of_range": pl.Int64(),
-}
-"""Columns of the joint model's estimates: contexts with replies, replies used, and replies left out for a number beyond
-±100; null for gains."""
-
 Joint = tuple[pl.DataFrame, tuple[str, ...]]
 """Estimates of a joint model, and its problems."""
-
-WEIGHTS = {
-    "model": pl.String(),
-    "group": pl.String(),
-    "agents": pl.Int64(),
-    "statuses": pl.List(pl.String),
-    "r": pl.Float64(),
-    "mean_difference": pl.Float64(),
-    "largest_difference": pl.Float64(),
-    "engine": pl.String(),
-    "problems": pl.List(pl.String),
-}
-"""Columns on weights: how far posterior means lie from modes on the ±100 scale; statuses other than "ok", counted."""
-
-
-@dataclass(frozen=True, slots=True)
-class Check:
-    """The final check of a study.
-
-    Attributes
-    ----------
-    engine
-        Which Stan engine drew.
-    weights
-        One row for each model and group: columns of :data:`WEIGHTS`.
-    predictive
-        Whether the choices look like those that the weights would make: columns of :data:`PREDICTIVE`.
-    sensitivity
-        Accuracies under other priors on the slopes: columns of :data:`SENSITIVITY`; empty where not asked for.
-    accuracies, gains
-        One row for each quantity and method: columns of :data:`COMPARED`.
-    joint
-        The joint model's estimates: columns of :data:`JOINT`; None where not asked for.
-    warnings
-        Where a conclusion depends on the method.
-    problems
-        Statuses and diagnostics that failed, each with where; a strict command fails on any.
-    missing
-        By model, why an accuracy that is looked for is not there, or the joint model of a gain.
-    settings
-        How it was made: draws of each chain, seed, resamples, version of this package.
-    """
-
-    engine: str
-    weights: pl.DataFrame
-    predictive: pl.DataFrame
-    sensitivity: pl.DataFrame
-    accuracies: pl.DataFrame
-    gains: pl.DataFrame
-    joint: pl.DataFrame | None
-    warnings: tuple[str, ...]
-    problems: tuple[str, ...]
-    missing: Mapping[str, Mapping[str, str]]
-    settings: Mapping[str, object]
-
-    def to_dict(self) -> dict[str, object]:
-        """Return everything as JSON holds it."""
-        names = ("weights", "predictive", "sensitivity", "accuracies", "gains")
-        return {
-            "engine": self.engine,
-            "settings": dict(self.settings),
-            **{name: getattr(self, name).to_dicts() for name in names},
-            "joint": None if self.joint is None else self.joint.to_dicts(),
-            "warnings": list(self.warnings),
-            "problems": list(self.problems),
-            "missing": {model: dict(reasons) for model, reasons in self.missing.items()},
-        }
 
 
 def check(
@@ -208,7 +106,7 @@ class _Work:
     tables: dict[tuple[str, str], tuple[pl.DataFrame, pl.DataFrame]] = field(default_factory=dict)
     drawn: dict[tuple[object, ...], tuple[Accuracy, Accuracy, AccuracyPosterior]] = field(default_factory=dict)
     joined: dict[tuple[object, ...], Joint] = field(default_factory=dict)
-    vary_drawn: dict[tuple[object, ...], pl.DataFrame] = field(default_factory=dict)
+    under_priors: dict[tuple[object, ...], pl.DataFrame] = field(default_factory=dict)
     found: dict[tuple[str, str], tuple[Accuracy, Accuracy]] = field(default_factory=dict)
 
     def steps(self) -> Iterable[Step]:
@@ -295,11 +193,11 @@ class _Work:
         sets = {name: reports for name, reports in sets.items() if (model.name, name) in self.found}
         if sets:
             key = (model.decided_by(group), group, *self._ids(model, sets))
-            if key not in self.vary_drawn:
+            if key not in self.under_priors:
                 choices, contexts = model.choices[group], self.material.contexts
-                self.vary_drawn[key] = prior_sensitivity(choices, contexts, sets, compared=known, how=self.how)
+                self.under_priors[key] = prior_sensitivity(choices, contexts, sets, compared=known, how=self.how)
             named = pl.lit(model.name).alias("model"), pl.lit(group).alias("group")
-            self.sensitivity.append(self.vary_drawn[key].select(*named, pl.all()))
+            self.sensitivity.append(self.under_priors[key].select(*named, pl.all()))
 
     def _ids(self, model: ModelMaterial, sets: Iterable[str]) -> list[object]:
         """Tell sets of reports apart: models that share one have the same table."""

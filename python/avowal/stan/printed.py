@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 import polars as pl
 
 from avowal.analysis.material import NOT_ASKED
-from avowal.stan.check import Check
+from avowal.stan.checked import Check
 from avowal.stan.compared import MAP
 from avowal.text import NONE, estimate, number, table
 

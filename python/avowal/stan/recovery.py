@@ -66,8 +66,8 @@ def recover(pair: int, number: int, *, seed: int = 1, engine: str = "auto") -> l
     -------
     list of dict
         One for each set: seed, engine, rho (the truth), study, plain (the correlation of estimated scaled weights with
-        mean reports), mean, low, high (of the latent correlation), realised (the true accuracy of these contexts), accuracy_mean,
-        accuracy_low, accuracy_high, problems.
+        mean reports), mean, low, high (of the latent correlation), realised (the true accuracy of these contexts),
+        accuracy_mean, accuracy_low, accuracy_high, problems.
     """
     rng = np.random.default_rng((seed, 3, pair, number))
     replies = np.full((2, DESIGN["contexts"]), REPLIES)
