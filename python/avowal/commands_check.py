@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 
 import click
 
+from avowal.text import show, show_json
+
 if TYPE_CHECKING:
     from avowal.analysis import Material
 
@@ -46,7 +48,6 @@ def check(
     from avowal.stan.check import check as run
     from avowal.stan.engines import Sampling, choose
     from avowal.stan.printed import printed
-    from avowal.text import show
 
     how = Sampling(engine=choose(engine), warmup=draws, draws=draws, seed=seed)
     material, kept = _material(source, provider)
@@ -60,7 +61,7 @@ def check(
         with whole(kept) as part:
             part.write_text(f"{document}\n", encoding="utf-8")
     if as_json:
-        click.echo(document)
+        show_json(found.to_dict())
     else:
         show(printed(found, LABELS))
     return 1 if strict and found.problems else 0

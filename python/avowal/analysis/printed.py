@@ -12,7 +12,7 @@ from avowal.analysis.results import Analysis, ModelResult, SetResult
 from avowal.text import NONE, estimate, interval, number, percent, table
 
 if TYPE_CHECKING:
-    from rich.table import Table
+    from avowal.text import Table
 
 PAPERS_CHANGE = 0.06
 """The paper (Appendix D): without the ±100 entries no correlation changed by more than this."""

@@ -12,7 +12,7 @@ from avowal.study.status import StageStatus, Status
 from avowal.text import NONE, percent, table
 
 if TYPE_CHECKING:
-    from rich.table import Table
+    from avowal.text import Table
 
 __all__ = ["accounts", "printed"]
 

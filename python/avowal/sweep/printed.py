@@ -7,7 +7,7 @@ from typing import Any
 import polars as pl
 
 from avowal.sweep.power import CHOSEN, Power
-from avowal.text import NONE, estimate, number, table
+from avowal.text import NONE, Table, estimate, number, table
 
 __all__ = ["ENOUGH", "printed"]
 
@@ -23,7 +23,7 @@ def printed(found: Power, width: int = 120) -> list[object]:
     found
         The result of a sweep.
     width
-        Of the terminal. Columns that don't fit are left out, the least needed first.
+        Of the terminal. Columns that don't fit are left out and named, the least needed first.
 
     Returns
     -------
@@ -37,16 +37,25 @@ def printed(found: Power, width: int = 120) -> list[object]:
     ]
     left_out: list[str] = []
     for each in sweep.claims:
-        columns = _columns(found, str(each))
+        title, whole = str(each), _columns(found, str(each))
+        columns, without = dict(whole), list[str]()
         for name in _LEAST_NEEDED:
             if sum(max(map(_width, [head, *cells])) + 3 for head, cells in columns.items()) > width:
                 del columns[name]
-                left_out += [name] if name not in left_out else []
-        rows = [list(row) for row in zip(*columns.values(), strict=True)]
-        parts.append(table(str(each), list(columns), rows))
+                without.append(name)
+        laid = _laid(title, columns)
+        # Where even few columns have no room, rows become blocks of lines, which have room for all.
+        if without and not laid.fits(width):
+            laid, without = _laid(title, whole), []
+        parts.append(laid)
+        left_out += [name for name in without if name not in left_out]
     if left_out:
         parts.append(f"Left out for want of room: {', '.join(left_out)}.")
     return parts + _notes(found)
+
+
+def _laid(title: str, columns: dict[str, list[str]]) -> Table:
+    return table(title, list(columns), [list(row) for row in zip(*columns.values(), strict=True)])
 
 
 _LEAST_NEEDED = ("power/$", "bias", "width", "mean")
