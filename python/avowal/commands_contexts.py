@@ -69,6 +69,8 @@ def show_context(name: str, files: tuple[Path, ...], *, as_json: bool) -> None:
     """
     from difflib import get_close_matches
 
+    from avowal.layouts import context
+
     known = {each.name: each for each in _read(files)}
     if name not in known:
         close = get_close_matches(name, known, n=3, cutoff=0.5)
@@ -78,9 +80,7 @@ def show_context(name: str, files: tuple[Path, ...], *, as_json: bool) -> None:
     if as_json:
         show_json(asdict(found))
         return
-    rows = [[each.name, each.units or NONE, f"{each.min:g}", f"{each.max:g}"] for each in found.attributes]
-    title = f"{found.name} (field: {found.field or NONE}, use: {found.use or NONE})"
-    show([found.prompt, table(title, ["attribute", "units", "min", "max"], rows)])
+    show(context(found))
 
 
 @contexts.command(short_help="Name every problem of a set of contexts.")

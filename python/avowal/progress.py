@@ -82,7 +82,8 @@ def listen(asked: Volume) -> None:
             log.removeHandler(handler)
             log.setLevel(before)
 
-        context.call_on_close(unheard)
+        # Not on its own closing: it is never opened where a later option is wrong.
+        context.find_root().call_on_close(unheard)
 
 
 class _Lines(logging.Handler):

@@ -10,6 +10,7 @@ import polars as pl
 
 from avowal.accuracy import Accuracy, accuracy, ends, gain
 from avowal.analysis.material import GAINS, SETS, Material, ModelMaterial
+from avowal.display import Shown
 from avowal.errors import InputError
 from avowal.jackknife import context_bootstrap
 from avowal.stan.accuracy import AccuracyPosterior, accuracy_posterior
@@ -17,6 +18,7 @@ from avowal.stan.choices import choice_posterior
 from avowal.stan.engines import Sampling
 from avowal.stan.joint import ESTIMATES, joint_posterior
 from avowal.stan.predictive import check_choices
+from avowal.text import Table
 
 MAP, BOOTSTRAP, JACKKNIFE, STAN = "MAP", "bootstrap", "jackknife", "Stan"
 """The methods: regression on posterior modes; for accuracies contexts drawn anew; contexts left out in turn (r with its
@@ -65,7 +67,7 @@ WEIGHTS = {
 
 
 @dataclass(frozen=True, slots=True)
-class Check:
+class Check(Shown):
     """The final check of a study.
 
     Attributes
@@ -97,6 +99,12 @@ class Check:
     warnings: tuple[str, ...]
     problems: tuple[str, ...]
     missing: Mapping[str, Mapping[str, str]]
+
+    def _shown(self) -> Iterable[Table | str]:
+        from avowal.analysis.material import LABELS
+        from avowal.stan.printed import printed
+
+        return printed(self, LABELS)
 
     def to_dict(self) -> dict[str, object]:
         """Return everything as JSON holds it."""

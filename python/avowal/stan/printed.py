@@ -8,10 +8,10 @@ import polars as pl
 
 from avowal.analysis.material import NOT_ASKED
 from avowal.stan.check import MAP, Check
-from avowal.text import NONE, estimate, number, table
+from avowal.text import NONE, Table, estimate, number, table
 
 
-def printed(found: Check, labels: Mapping[str, str] | None = None) -> list[object]:
+def printed(found: Check, labels: Mapping[str, str] | None = None) -> list[Table | str]:
     """Lay out a check.
 
     Parameters
@@ -23,12 +23,12 @@ def printed(found: Check, labels: Mapping[str, str] | None = None) -> list[objec
 
     Returns
     -------
-    list of object
-        Tables and texts, for :func:`avowal.text.show`.
+    list of Table or str
+        In reading order, for :func:`avowal.text.show`.
     """
     named = labels or {}
     head = f"Stan by {found.engine}; intervals at .95, Stan's of highest density\n"
-    parts: list[object] = [head, _weights(found), _predictive(found)]
+    parts: list[Table | str] = [head, _weights(found), _predictive(found)]
     for title, compared in (("Accuracy", found.accuracies), ("Gain by training", found.gains)):
         if len(compared):
             parts.append(_compared(title, compared, named))
@@ -45,7 +45,7 @@ def printed(found: Check, labels: Mapping[str, str] | None = None) -> list[objec
     return parts
 
 
-def _weights(found: Check) -> object:
+def _weights(found: Check) -> Table:
     rows = [
         [
             row["model"],
@@ -63,7 +63,7 @@ def _weights(found: Check) -> object:
     return table("Weights: posterior means (Stan) against modes (MAP), points on the ±100 scale", columns, rows)
 
 
-def _predictive(found: Check) -> object:
+def _predictive(found: Check) -> Table:
     rows = [
         [
             row["model"],
@@ -79,7 +79,7 @@ def _predictive(found: Check) -> object:
     return table("Choices against choices that the weights would make", columns, rows)
 
 
-def _compared(title: str, compared: pl.DataFrame, labels: Mapping[str, str]) -> object:
+def _compared(title: str, compared: pl.DataFrame, labels: Mapping[str, str]) -> Table:
     rows = [
         [
             row["model"] or "all models",
@@ -94,7 +94,7 @@ def _compared(title: str, compared: pl.DataFrame, labels: Mapping[str, str]) -> 
     return table(title, ["model", "set", "method", "estimate", "less MAP", "problems"], rows)
 
 
-def _joint(joint: pl.DataFrame, labels: Mapping[str, str]) -> object:
+def _joint(joint: pl.DataFrame, labels: Mapping[str, str]) -> Table:
     rows = [
         [
             row["model"],
