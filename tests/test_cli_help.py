@@ -15,6 +15,8 @@ from pathlib import Path
 import click
 import pytest
 from endpoint import contexts, error, serve
+from filled_study import fill, folder
+from test_cli import write
 
 from avowal.cli import app
 from avowal.commands import MAP, command
@@ -193,6 +195,41 @@ def test_verbose_tells_of_every_request_and_wait_and_quiet_of_none(tmp_path: Pat
     # What a person has to know before money is spent stays.
     assert "price unknown" in quiet.stderr
     assert len({each.stdout.replace(str(tmp_path / name), "") for each, name in ((normal, "a"), (quiet, "c"))}) == 1
+
+
+def test_losses_beyond_the_threshold_are_failures_to_the_strict(tmp_path: Path, command: Callable[..., str]) -> None:
+    (tmp_path / "files").mkdir()
+    files, study = write(tmp_path / "files"), folder(tmp_path / "study")
+    fill(study)
+    # 24 of 80 replies are valid, and of the study all of them.
+    for words, strict in ((["replicate", files], 1), (["analyze", study], 0)):
+        for more in ([], ["--json"]):
+            loose = command(*words, "--resamples", 20, *more)
+            assert command(*words, "--resamples", 20, *more, "--strict", code=strict) == loose
+
+
+def test_files_of_an_export_as_a_document(tmp_path: Path, command: Callable[..., str]) -> None:
+    fill(folder(tmp_path))
+    told = json.loads(command("export", tmp_path, "--json"))
+    assert told["format"] == "parquet"
+    assert {Path(each).suffix for each in told["files"]} == {".parquet"}
+    assert all(Path(each).exists() for each in told["files"])
+    assert command("export", tmp_path).splitlines() == told["files"]
+
+
+def test_a_run_tells_how_it_ended_as_a_document(tmp_path: Path) -> None:
+    assert run("init", tmp_path / "mine", "--template", "small").returncode == 0
+    with serve(error(401, "no")) as server:
+        file = tmp_path / "mine" / "study.toml"
+        text = re.sub(r'base_url = ".*"', f'base_url = "{server.url}"', file.read_text(encoding="utf-8"))
+        file.write_text(text, encoding="utf-8")
+        done = run("run", tmp_path / "mine", "--stage", "off the shelf", "--json", "--yes", OPENAI_API_KEY="sk-none")
+    assert done.returncode == 1
+    told = json.loads(done.stdout)
+    assert told["finished"] == told["waiting"] == []
+    assert all("HTTP 401" in reason for reason in told["stopped"].values())
+    assert any("off the shelf" in name for name in told["stopped"])
+    assert told["spent"] == "0"
 
 
 @pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])

@@ -164,6 +164,18 @@ def test_the_check_is_shown_as_its_command_prints_it() -> None:
     held(in_notebook(found), printed_check(found))
 
 
+def test_a_terminal_shows_the_same(study: Path) -> None:
+    status = av.study.status.status(place(study))
+    shown = []
+    for parts in ([status], status._shown()):
+        console = Console(file=io.StringIO(), width=100, highlight=False, emoji=False)
+        for part in parts:
+            console.print(part, markup=False)
+        shown.append(console.file.getvalue())
+    assert shown[0] == shown[1]
+    assert status.name in shown[0]
+
+
 def test_dollars_are_no_formulas() -> None:
     page = html(["from $1 to $2", table("t", ["a"], [["$3"]])])
     assert re.match(r'<div class="[^"]*\btex2jax_ignore mathjax_ignore\b', page)

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from html import escape
+from typing import TYPE_CHECKING
 
 from avowal.text import Table, plain
+
+if TYPE_CHECKING:
+    from rich.console import Console, ConsoleOptions, RenderableType
 
 __all__ = ["ROWS", "Shown", "html", "rest"]
 
@@ -17,7 +21,7 @@ _NO_MATHS = "tex2jax_ignore mathjax_ignore"
 
 
 class Shown:
-    """A result that notebooks show as its tables."""
+    """A result that notebooks, and consoles of rich, show as its tables."""
 
     __slots__ = ()
 
@@ -28,6 +32,13 @@ class Shown:
     def _repr_html_(self) -> str:
         """Return the result for a notebook."""
         return html(self._shown())
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> Iterator[RenderableType]:
+        """Return the result for a console of rich, such as that of ``rich.print``."""
+        from rich.text import Text
+
+        for part in self._shown():
+            yield Text(plain(part, lines=True)) if isinstance(part, str) else part
 
 
 def html(parts: Iterable[Table | str]) -> str:
