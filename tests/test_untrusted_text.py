@@ -70,6 +70,13 @@ def test_an_escape_says_which_letter_it_was(text: str) -> None:
     assert ast.literal_eval(f"'{plain(text)}'") == text
 
 
+def test_a_name_makes_no_row_of_its_own() -> None:
+    console = Console(file=io.StringIO(), width=80)
+    console.print(table("a title\nb", ["name", "n"], [["tea\nall", "1"]]))
+    assert [line.split() for line in console.file.getvalue().splitlines()[-2:]] == [[r"tea\nall", "1"], []]
+    assert r"a title\nb" in console.file.getvalue()
+
+
 def test_letters_of_all_scripts_stay() -> None:
     for text in ("שלום", "سلام", "می\u200cخواهم", "👩\u200d🔬", "日本　語", "naïve – “quoted”"):
         assert plain(text) == text

@@ -25,20 +25,54 @@ OK = "ok"
 
 
 def account(found: Account, what: str = "") -> str:
-    """Say what became of all that was planned, in one line."""
+    """Say what became of all that was planned, in one line.
+
+    Parameters
+    ----------
+    found
+        The account.
+    what
+        Of what, to begin with.
+
+    Returns
+    -------
+    str
+    """
     told = f"{found.planned:,} planned = {found.valid:,} valid + {_lost('invalid', found.invalid)}"
     return f"{what}{told} + {_lost('failed', found.failed)}"
 
 
 def context(found: Context) -> Parts:
-    """Lay out what is asked, and the attributes with their ranges."""
+    """Lay out what is asked, and the attributes with their ranges.
+
+    Parameters
+    ----------
+    found
+        The context.
+
+    Returns
+    -------
+    list of Table or str
+        In reading order.
+    """
     rows = [[each.name, each.units or NONE, f"{each.min:g}", f"{each.max:g}"] for each in found.attributes]
     title = f"{found.name} (field: {found.field or NONE}, use: {found.use or NONE})"
     return [found.prompt, table(title, ["attribute", "units", "min", "max"], rows)]
 
 
 def fit(found: Fit) -> Parts:
-    """Lay out the first weights with their standard errors, the statuses of all agents, and the account."""
+    """Lay out the first weights with their standard errors, the statuses of all agents, and the account.
+
+    Parameters
+    ----------
+    found
+        The fits.
+
+    Returns
+    -------
+    list of Table or str
+        In reading order.
+    """
     shown = found.to_frame().head(ROWS)
     rows = [
         [
@@ -63,7 +97,18 @@ def fit(found: Fit) -> Parts:
 
 
 def bootstrap(found: Bootstrap) -> Parts:
-    """Lay out the first weights with their intervals, and the account of resamples."""
+    """Lay out the first weights with their intervals, and the account of resamples.
+
+    Parameters
+    ----------
+    found
+        The bootstrap.
+
+    Returns
+    -------
+    list of Table or str
+        In reading order.
+    """
     rows = [
         [
             row["context"],
@@ -82,7 +127,18 @@ def bootstrap(found: Bootstrap) -> Parts:
 
 
 def accuracy(found: Accuracy) -> Parts:
-    """Lay out the paper's slope, the correlation by contexts, and what they rest on."""
+    """Lay out the paper's slope, the correlation by contexts, and what they rest on.
+
+    Parameters
+    ----------
+    found
+        The accuracy.
+
+    Returns
+    -------
+    list of Table or str
+        In reading order.
+    """
     contexts = found.context_account
     rows = [
         ["slope (the paper's)", estimate(found.slope.estimate, found.interval), found.slope.status],
@@ -94,7 +150,18 @@ def accuracy(found: Accuracy) -> Parts:
 
 
 def gain(found: Gain) -> Parts:
-    """Lay out what training did to the slope, by model too, and to the correlation."""
+    """Lay out what training did to the slope, by model too, and to the correlation.
+
+    Parameters
+    ----------
+    found
+        The gain.
+
+    Returns
+    -------
+    list of Table or str
+        In reading order.
+    """
     slope, r = found.contrast, found.cluster
     ends = None if slope.low is None or slope.high is None else (slope.low, slope.high)
     around = None if r.low is None or r.high is None else (r.low, r.high)
@@ -109,7 +176,18 @@ def gain(found: Gain) -> Parts:
 
 
 def quote(found: Quote) -> Parts:
-    """Lay out what each stage sends and costs."""
+    """Lay out what each stage sends and costs.
+
+    Parameters
+    ----------
+    found
+        The quote.
+
+    Returns
+    -------
+    list of Table or str
+        In reading order.
+    """
     rows = [
         [each.model, each.stage, each.billing, f"{each.requests:,}", f"{each.input_tokens:,}",
          f"{each.output_tokens:,}", f"${each.price:,.2f}"]

@@ -118,7 +118,7 @@ class Table:
     title
         Above the table.
     columns
-        Headers.
+        Headers, which may be broken into lines.
     rows
         One tuple of cells for each row.
     """
@@ -128,9 +128,9 @@ class Table:
     rows: tuple[tuple[str, ...], ...]
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "title", plain(self.title, lines=True))
+        object.__setattr__(self, "title", plain(self.title))
         object.__setattr__(self, "columns", tuple(plain(each, lines=True) for each in self.columns))
-        object.__setattr__(self, "rows", tuple(tuple(plain(cell, lines=True) for cell in row) for row in self.rows))
+        object.__setattr__(self, "rows", tuple(tuple(map(plain, row)) for row in self.rows))
 
     def words(self, place: int) -> bool:
         """Tell whether a column holds words, which stand to the left, or numbers, which stand to the right."""
