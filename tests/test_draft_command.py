@@ -189,4 +189,4 @@ def test_a_models_words_dont_steer_the_terminal(file: Path) -> None:
         done = cli("draft", 1, *options(server, file, "--yes"))
     assert done.returncode == 1
     assert "\x1b" not in done.stdout
-    assert "\ufffd[2Jbroken" in done.stdout
+    assert r"\x1b[2Jbroken" in done.stdout

@@ -5,9 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
+from avowal.display import Shown
+from avowal.text import Table
+
 
 @dataclass(frozen=True, slots=True)
-class Account:
+class Account(Shown):
     """Planned units and what became of them; the parts always add up to the whole.
 
     Attributes
@@ -36,6 +39,11 @@ class Account:
     valid: int
     invalid: Mapping[str, int] = field(default_factory=dict)
     failed: Mapping[str, int] = field(default_factory=dict)
+
+    def _shown(self) -> Iterable[Table | str]:
+        from avowal import layouts
+
+        return [layouts.account(self)]
 
     def __post_init__(self) -> None:
         if min(self.valid, *self.invalid.values(), *self.failed.values(), 0) < 0:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -12,10 +12,12 @@ from numpy.typing import NDArray
 from avowal.account import Account
 from avowal.checks import check_columns
 from avowal.correlation import Slope, SlopeContrast, pearson, slope, slope_contrast
+from avowal.display import Shown
 from avowal.entries import Entries, entries
 from avowal.errors import InputError
 from avowal.jackknife import CellInterval, Combination, combination, jackknife
 from avowal.tables import REPORTS, conform
+from avowal.text import Table
 
 Floats = NDArray[np.float64]
 Ends = tuple[float, float]
@@ -25,7 +27,7 @@ UNRECORDED = "not recorded"
 
 
 @dataclass(frozen=True, slots=True)
-class Accuracy:
+class Accuracy(Shown):
     """The paper's accuracy with its intervals; numbers are None where the statuses say why.
 
     Attributes
@@ -60,6 +62,11 @@ class Accuracy:
     replies: Account
     entries: Entries = field(repr=False)
 
+    def _shown(self) -> Iterable[Table | str]:
+        from avowal import layouts
+
+        return layouts.accuracy(self)
+
     @property
     def interval(self) -> Ends | None:
         """The interval of the regression slope."""
@@ -82,7 +89,7 @@ class Accuracy:
 
 
 @dataclass(frozen=True, slots=True)
-class Gain:
+class Gain(Shown):
     """The effect of training on accuracy; numbers are None where the statuses say why.
 
     Attributes
@@ -98,6 +105,11 @@ class Gain:
     contrast: SlopeContrast
     cluster: Combination
     common_contexts: int
+
+    def _shown(self) -> Iterable[Table | str]:
+        from avowal import layouts
+
+        return layouts.gain(self)
 
 
 def ends(interval: Slope | SlopeContrast | CellInterval | Combination) -> Ends | None:

@@ -13,10 +13,12 @@ from avowal import _core
 from avowal.account import Account
 from avowal.checks import as_u64, as_units
 from avowal.contexts import Context
+from avowal.display import Shown
 from avowal.estimators import Estimator, resolve
 from avowal.fit import ArrayFit
 from avowal.rng import unit_id
 from avowal.tables import WEIGHT_INTERVALS
+from avowal.text import Table
 from avowal.trials import Trials, as_arrays, by_name, from_choices
 
 Floats = NDArray[np.float64]
@@ -59,7 +61,7 @@ class ArrayBootstrap:
 
 
 @dataclass(frozen=True, slots=True)
-class Bootstrap:
+class Bootstrap(Shown):
     """Intervals for the scaled weights of every agent of a table of choices.
 
     Attributes
@@ -72,6 +74,11 @@ class Bootstrap:
 
     intervals: pl.DataFrame
     account: Account
+
+    def _shown(self) -> Iterable[Table | str]:
+        from avowal import layouts
+
+        return layouts.bootstrap(self)
 
     def to_frame(self) -> pl.DataFrame:
         """Return the intervals, one row for each attribute."""

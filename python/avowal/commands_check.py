@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 
 import click
 
+from avowal.text import show, show_json
+
 if TYPE_CHECKING:
     from avowal.analysis import Material
 
@@ -58,7 +60,6 @@ def check(
     from avowal.stan.check import check as run
     from avowal.stan.engines import Sampling, choose
     from avowal.stan.printed import printed
-    from avowal.text import show
 
     how = Sampling(engine=choose(engine), warmup=draws, draws=draws, seed=seed)
     material, kept = _material(source, provider)
@@ -69,7 +70,7 @@ def check(
         found = run(material, how=how, joint=joint, sensitivity=sensitivity, seed=seed, progress=advance)
     document = json.dumps(found.to_dict(), indent=2, allow_nan=False)
     if as_json:
-        click.echo(document)
+        show_json(found.to_dict())
     else:
         show(printed(found, LABELS))
     if kept is not None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 import sys
 from pathlib import Path
@@ -11,6 +10,8 @@ from typing import TYPE_CHECKING, Any, Literal
 import click
 
 from avowal.errors import InputError
+from avowal.progress import Volume, volume
+from avowal.text import say, show_json
 
 if TYPE_CHECKING:
     from avowal.draft import Draft, Plan
@@ -77,17 +78,18 @@ def draft(
     options: dict[str, Any] = {"batch": batch, "beside": beside}
     # What is on disk may be all that is wanted; then no key is needed, nor an endpoint.
     if drafts.plan(count, task, model or "", file, **options).requests:
-        client = Client(Endpoint(base_url, key_env), tell=lambda line: click.echo(f"avowal: {line}", err=True))
+        client = Client(Endpoint(base_url, key_env), tell=_wait)
         name = model or _only_model(client)
-        click.echo(_intention(drafts.plan(count, task, name, file, prices=table, **options), client), err=True)
+        for line in _intention(drafts.plan(count, task, name, file, prices=table, **options), client):
+            say(line, err=True)
         if not yes and not _agreed():
-            click.echo("nothing was sent", err=True)
+            say("nothing was sent", err=True)
             click.get_current_context().exit(INCOMPLETE)
         try:
             found = drafts.draft(count, task, name, file, client=client, advance=_progress, **options)
         except ProviderError as error:
             # What came before is safe; it is told after the reason why no more came.
-            click.echo(f"avowal: {error}", err=True)
+            say(f"avowal: {error}", err=True)
             _tell(drafts.plan(count, task, name, file, **options).draft, as_json=as_json)
             click.get_current_context().exit(INCOMPLETE if error.passing else FORBIDDEN)
     else:
@@ -140,52 +142,52 @@ def _file(field: str) -> Path:
 def _only_model(client: Client) -> str:
     offered = client.models()
     if len(offered) != 1:
-        shown = _printable(", ".join(offered[:8])) + (", ..." if len(offered) > 8 else "")
+        shown = ", ".join(offered[:8]) + (", ..." if len(offered) > 8 else "")
         raise InputError.at(f"one of the models of {client.url} ({shown or 'it lists none'})", "none", field="--model")
     return offered[0]
 
 
-def _intention(planned: Plan, client: Client) -> str:
+def _intention(planned: Plan, client: Client) -> list[str]:
     requests, contexts = len(planned.requests), sum(planned.requests)
     price = "price unknown (--prices FILE may tell it)" if planned.price is None else f"about ${planned.price:.4f}"
     key = f"no key ({client.endpoint.key_env} is not set)" if client.keyless else f"key from {client.endpoint.key_env}"
-    return (
+    return [
         f"{requests} {'request' if requests == 1 else 'requests'} for {contexts} of {planned.draft.wanted} contexts to "
-        f"{client.url}, model {_printable(planned.model)}, {key}:\n"
-        f"about {planned.input_tokens} prompt tokens and {planned.output_tokens} reply tokens, {price}."
-    )
+        f"{client.url}, model {planned.model}, {key}:",
+        f"about {planned.input_tokens} prompt tokens and {planned.output_tokens} reply tokens, {price}.",
+    ]
+
+
+def _wait(line: str) -> None:
+    # A verbose command has it from the log.
+    if volume() is Volume.NORMAL:
+        say(f"avowal: {line}", err=True)
 
 
 def _progress(found: Draft) -> None:
-    click.echo(f"{len(found.contexts)} of {found.wanted} contexts are good, {found.account.lost} lost", err=True)
+    if volume() is not Volume.QUIET:
+        say(f"{len(found.contexts)} of {found.wanted} contexts are good, {found.account.lost} lost", err=True)
 
 
 def _tell(found: Draft, *, as_json: bool) -> None:
     if as_json:
-        click.echo(json.dumps(document(found), indent=2, allow_nan=False))
+        show_json(document(found))
         return
     for each in found.rejected:
         name = f" ({each.name})" if each.name else ""
-        click.echo(_printable(f"{each.place}{name}: {each.kind}"))
+        say(f"{each.place}{name}: {each.kind}")
         for problem in each.problems:
-            click.echo(_printable(f"  {problem}"))
+            say(f"  {problem}")
     account = found.account
-    click.echo(f"{account.planned} planned = {account.valid} valid + {_parts('invalid', account.invalid)} + "
+    say(f"{account.planned} planned = {account.valid} valid + {_parts('invalid', account.invalid)} + "
                f"{_parts('failed', account.failed)}")  # fmt: skip
     if found.extracted:
-        click.echo(f"{found.extracted} replies had other text around their JSON")
+        say(f"{found.extracted} replies had other text around their JSON")
     if found.contexts:
         spare = f" ({len(found.spare)} more are in {found.replies})" if found.spare else ""
-        click.echo(f"{len(found.contexts)} of {found.wanted} contexts are in {found.file}{spare}")
+        say(f"{len(found.contexts)} of {found.wanted} contexts are in {found.file}{spare}")
     if found.missing:
-        click.echo(
-            f"{found.missing} missing: the same command again asks for as many; all replies are in {found.replies}"
-        )
-
-
-def _printable(text: str) -> str:
-    """Show a model's or a provider's words without what would steer the terminal."""
-    return "".join(letter if letter.isprintable() else "\ufffd" for letter in text)
+        say(f"{found.missing} missing: the same command again asks for as many; all replies are in {found.replies}")
 
 
 def _parts(name: str, counts: Any) -> str:

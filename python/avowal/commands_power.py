@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from avowal.errors import InputError
+from avowal.text import say, show, show_json, table, width
 
 if TYPE_CHECKING:
     from avowal.sweep.power import Power, Sweep
@@ -91,7 +91,7 @@ def power(**options: Any) -> None:
     from avowal.sweep.power import prepare
 
     if options["parameters"]:
-        _parameters()
+        _parameters(as_json=options["as_json"])
         return
     if asked(options):
         solve(options, _pricing(options), _executor(options))
@@ -116,12 +116,14 @@ def power(**options: Any) -> None:
         _show(found, options["out"], charts, as_json=options["as_json"])
 
 
-def _parameters() -> None:
+def _parameters(*, as_json: bool) -> None:
     from avowal.calibrated import PROFILES, profile
     from avowal.sweep.grid import SHORT
-    from avowal.text import show, table
 
     held = [profile(name).to_dict() for name in PROFILES]
+    if as_json:
+        show_json({"names": dict(SHORT), "parameters": dict(zip(PROFILES, held, strict=True))})
+        return
     short = [[name, ", ".join(stands)] for name, stands in SHORT.items()]
     rows = [[name, *(f"{each[name]:g}" for each in held)] for name in held[0]]
     show(
@@ -158,7 +160,7 @@ def _carried_out(sweep: Sweep, options: dict[str, Any]) -> Power:
         with bar("simulating") as advance:
             return carry_out(sweep, out=out, executor=_executor(options), progress=advance)
     except KeyboardInterrupt:
-        click.echo(f"avowal: what was simulated is kept in {out}; the same command goes on from there", err=True)
+        say(f"avowal: what was simulated is kept in {out}; the same command goes on from there", err=True)
         raise
 
 
@@ -174,14 +176,13 @@ def _executor(options: dict[str, Any]) -> Executor:
 
 def _show(found: Power, out: Path, charts: list[Path], *, as_json: bool) -> None:
     from avowal.sweep.printed import printed
-    from avowal.text import show, width
 
     if as_json:
-        click.echo(json.dumps(found.to_dict(), indent=2, allow_nan=False))
+        show_json(found.to_dict())
     else:
         show(printed(found, width()))
         drawn = "".join(f"{path.name}, " for path in charts)
-        click.echo(f"kept in {out}: power.parquet, power.csv, power.json, {drawn}and every replicate in cells/")
+        say(f"kept in {out}: power.parquet, power.csv, power.json, {drawn}and every replicate in cells/")
 
 
 def _dump(sweep: Sweep, options: dict[str, Any]) -> None:
@@ -191,4 +192,4 @@ def _dump(sweep: Sweep, options: dict[str, Any]) -> None:
     if number >= len(sweep.cells):
         raise InputError.at(f"a cell from 0 to {len(sweep.cells) - 1}", number, field="--cell")
     figures = dump(sweep, sweep.cells[number], replicate, folder, kept=options["out"])
-    click.echo(json.dumps(figures, indent=2, allow_nan=False))
+    show_json(figures)

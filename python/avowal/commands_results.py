@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
+
+from avowal.text import say, show, show_json
 
 if TYPE_CHECKING:
     from avowal.prices import Prices
@@ -34,11 +35,10 @@ def status(study: Path, *, provider: str | None, prices: Path | None, as_json: b
     from avowal.study.place import place
     from avowal.study.status import status as look
     from avowal.study.status_printed import printed
-    from avowal.text import show
 
     found = look(place(study, provider), _prices(prices))
     if as_json:
-        click.echo(json.dumps(found.to_dict(), indent=2, allow_nan=False))
+        show_json(found.to_dict())
     else:
         show(printed(found))
 
@@ -53,9 +53,9 @@ def status(study: Path, *, provider: str | None, prices: Path | None, as_json: b
 @click.option("--resamples", type=click.IntRange(2), default=10_000, show_default=True,
               help="Replicates of the context bootstrap.")  # fmt: skip
 @click.option("--seed", type=click.IntRange(0, 2**64 - 1), default=1, show_default=True, help="Seed of what is drawn.")
-@click.pass_context
+@click.option("--strict", is_flag=True,
+              help="Exit with 1 where an accuracy lost more than 10% of its replies or contexts.")  # fmt: skip
 def analyze(
-    context: click.Context,
     study: Path,
     *,
     provider: str | None,
@@ -64,7 +64,8 @@ def analyze(
     level: float,
     resamples: int,
     seed: int,
-) -> None:
+    strict: bool,
+) -> int:
     """Print the paper's tables for a study, finished or not, and write them into STUDY/tables.
 
     Ends with 1 where there is no accuracy to tell yet.
@@ -78,7 +79,6 @@ def analyze(
     from avowal.study.status import stage_document
     from avowal.study.status import status as account
     from avowal.study.status_printed import accounts
-    from avowal.text import show
 
     found = place(study, provider)
     table = _prices(prices)
@@ -88,11 +88,12 @@ def analyze(
     known = account(found, table, collected)
     if as_json:
         held = document(result) | {"stages": [stage_document(each) for each in known.stages]}
-        click.echo(json.dumps(held, indent=2, allow_nan=False))
+        show_json(held)
     else:
         show([*printed(result), *accounts(known)])
     if not any(its.accuracy.r is not None for model in result.models for its in model.sets.values()):
-        context.exit(1)
+        return 1
+    return 1 if strict and result.warnings else 0
 
 
 @click.command()
@@ -102,7 +103,8 @@ def analyze(
               help="All tables; the authors' files; or requests and replies as they came.")  # fmt: skip
 @click.option("--to", "folder", type=click.Path(file_okay=False, path_type=Path), metavar="DIR",
               help="Folder of the files; STUDY/export-FORMAT if not given.")  # fmt: skip
-def export(study: Path, *, provider: str | None, form: str, folder: Path | None) -> None:
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON document instead of a path in each line.")
+def export(study: Path, *, provider: str | None, form: str, folder: Path | None, as_json: bool) -> None:
     """Write a study's results for others: tables, the authors' files, or raw replies.
 
     Example: avowal export mine --format csv --to shared
@@ -111,11 +113,15 @@ def export(study: Path, *, provider: str | None, form: str, folder: Path | None)
     from avowal.study.place import place
 
     found = place(study, provider)
-    for path in write(found, form, folder or found.folder / f"export-{form}"):
-        click.echo(path)
+    paths = [str(path) for path in write(found, form, folder or found.folder / f"export-{form}")]
+    if as_json:
+        show_json({"format": form, "files": paths})
+    else:
+        for path in paths:
+            say(path)
     if form == "csv":
         replies = found.study.design.reports
-        click.echo(f"avowal replicate DIR --replies {replies}, DIR a folder of these, prints their figures.", err=True)
+        say(f"avowal replicate DIR --replies {replies}, DIR a folder of these, prints their figures.", err=True)
 
 
 def _prices(path: Path | None) -> Prices | None:

@@ -6,11 +6,12 @@ import sys
 from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from avowal.errors import InputError
+from avowal.text import say, show_json
 
 if TYPE_CHECKING:
     from avowal.provider import Client
@@ -34,7 +35,7 @@ __all__ = ["run"]
 @click.option("--yes", is_flag=True, help="Don't ask before the first paid request.")
 @click.option("--prices", type=click.Path(exists=True, dir_okay=False, path_type=Path), metavar="FILE",
               help="TOML file with prices that are laid over the built-in ones.")  # fmt: skip
-@click.option("-q", "--quiet", is_flag=True, help="Show no progress.")
+@click.option("--json", "as_json", is_flag=True, help="Print how it ended as one JSON document.")
 def run(
     study: Path,
     *,
@@ -45,7 +46,7 @@ def run(
     closed: bool,
     yes: bool,
     prices: Path | None,
-    quiet: bool,
+    as_json: bool,
 ) -> int:
     """Run what is left of a study: train, decide, report; stop it whenever you like.
 
@@ -55,7 +56,7 @@ def run(
     Example: avowal run mine --provider simulated
     """
     from avowal import prices as price_tables
-    from avowal.progress import bar
+    from avowal.progress import Volume, bar, volume
     from avowal.study.results import tabulate
     from avowal.study.run import Options
     from avowal.study.run import run as carry_out
@@ -74,7 +75,7 @@ def run(
         if not yes:
             _confirm(place, client, options)
 
-    with watching(quiet=quiet) as watch:
+    with watching(quiet=volume() is Volume.QUIET) as watch:
         try:
             outcome = carry_out(study, options, watch=watch, confirm=confirm)
         except KeyboardInterrupt:
@@ -82,7 +83,24 @@ def run(
             raise
     with bar("writing tables") as advance:
         tabulate(outcome.place, options.prices, progress=advance)
-    return _told(outcome, study)
+    if as_json:
+        show_json(document(outcome))
+    else:
+        _tell(outcome, study)
+    return 1 if outcome.stopped else 0
+
+
+def document(outcome: Outcome) -> dict[str, Any]:
+    """Return how a run ended as the JSON document that ``--json`` prints."""
+    from avowal.study.results import TABLES
+
+    return {
+        "finished": list(outcome.finished),
+        "stopped": outcome.stopped,
+        "waiting": list(outcome.waiting),
+        "spent": str(outcome.spent),
+        "tables": str(outcome.place.folder / TABLES),
+    }
 
 
 def _confirm(place: Place, client: Client, options: Options) -> None:
@@ -93,17 +111,17 @@ def _confirm(place: Place, client: Client, options: Options) -> None:
     if client.exposed:
         told += " This is plain http: anyone on the way can read the prompts and the key."
     if not requests:
-        click.echo(f"{told} Nothing is left to pay for.", err=True)
+        say(f"{told} Nothing is left to pay for.", err=True)
         return
     limit = place.study.limits.spend if options.max_cost is None else options.max_cost
     ends = (
         "no limit is set (--max-cost, limits.spend)" if limit is None else f"the limit for the study is ${limit:,.2f}"
     )
-    click.echo(f"{told} What is left will cost about ${price:,.2f}; {ends}.", err=True)
+    say(f"{told} What is left will cost about ${price:,.2f}; {ends}.", err=True)
     if not sys.stdin.isatty():
         raise InputError.at("--yes, since nobody can be asked", "a run that is paid for", file=place.home)
     if not click.confirm("Go on?", err=True):
-        click.echo("Nothing was sent.", err=True)
+        say("Nothing was sent.", err=True)
         raise click.exceptions.Exit(1)
 
 
@@ -126,24 +144,23 @@ def _left(place: Place, options: Options) -> tuple[int, Decimal]:
     return sum(each.requests for each in asked), total(each.price for each in asked)
 
 
-def _told(outcome: Outcome, study: Path) -> int:
+def _tell(outcome: Outcome, study: Path) -> None:
     from avowal.study.budget import LIMIT
     from avowal.study.results import TABLES
 
     many = len(outcome.finished)
-    click.echo(f"{many} stage{'' if many == 1 else 's'} done, ${outcome.spent:,.2f} spent in all.")
+    say(f"{many} stage{'' if many == 1 else 's'} done, ${outcome.spent:,.2f} spent in all.")
     again = f"avowal run {study}"
     limited = [name for name, reason in outcome.stopped.items() if reason.startswith(LIMIT)]
     for name, reason in outcome.stopped.items():
         if name not in limited:
-            click.echo(f"stopped: {name}: {reason}")
+            say(f"stopped: {name}: {reason}")
     if limited:
-        click.echo(f"{LIMIT} stopped {len(limited)} stage{'' if len(limited) == 1 else 's'}.")
+        say(f"{LIMIT} stopped {len(limited)} stage{'' if len(limited) == 1 else 's'}.")
     if outcome.stopped:
         more = ", with a higher --max-cost or limits.spend" if limited else ""
-        click.echo(f"{again} goes on from here{more}.")
+        say(f"{again} goes on from here{more}.")
     elif outcome.waiting:
-        click.echo(f"{len(outcome.waiting)} stages wait for the provider: {again} picks them up.")
+        say(f"{len(outcome.waiting)} stages wait for the provider: {again} picks them up.")
     if not outcome.stopped and not outcome.waiting:
-        click.echo(f"Tables are in {outcome.place.folder / TABLES}; avowal analyze prints what they say.")
-    return 1 if outcome.stopped else 0
+        say(f"Tables are in {outcome.place.folder / TABLES}; avowal analyze prints what they say.")

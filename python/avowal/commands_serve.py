@@ -8,6 +8,7 @@ from pathlib import Path
 import click
 
 from avowal.errors import InputError
+from avowal.text import say
 
 _FAULTS = """\b
 KIND is an HTTP status from 400 to 599, or one of
@@ -85,7 +86,7 @@ def serve(
         shutdown=dict(_dated(each) for each in shutdown),
     )
     listener = listening(host, port)
-    run(made, listener, lambda: click.echo(f"serving on {url(listener)}"))
+    run(made, listener, lambda: say(f"serving on {url(listener)}"))
 
 
 def _dated(text: str) -> tuple[str, str]:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
 import click
 from click.core import ParameterSource
 
 from avowal.errors import InputError
+from avowal.text import say, show, show_json
 
 __all__ = ["asked", "solve"]
 
@@ -72,7 +72,6 @@ def solve(options: dict[str, Any], pricing: Any, executor: Any) -> None:
     from avowal.sweep.grid import parse
     from avowal.sweep.solve import solve as run
     from avowal.sweep.solved import printed
-    from avowal.text import show
 
     out = options["out"]
     design = parse(options["design"])
@@ -90,10 +89,10 @@ def solve(options: dict[str, Any], pricing: Any, executor: Any) -> None:
                 progress=advance,
             )
     except KeyboardInterrupt:
-        click.echo(f"avowal: what was simulated is kept in {out}; the same command goes on from there", err=True)
+        say(f"avowal: what was simulated is kept in {out}; the same command goes on from there", err=True)
         raise
     if options["as_json"]:
-        click.echo(json.dumps(found.to_dict(), indent=2, allow_nan=False))
+        show_json(found.to_dict())
     else:
         show(printed(found))
-        click.echo(f"kept in {out}: solution.json, and every replicate in cells/")
+        say(f"kept in {out}: solution.json, and every replicate in cells/")

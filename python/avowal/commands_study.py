@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 import click
+
+from avowal.text import say, show, show_json
 
 __all__ = ["init", "plan"]
 
@@ -23,7 +24,7 @@ def init(folder: Path, *, template: str) -> None:
     """
     from avowal.study import init as write
 
-    click.echo(f"{write(folder, template)}: look it through, then avowal plan {folder}")
+    say(f"{write(folder, template)}: look it through, then avowal plan {folder}")
 
 
 @click.command()
@@ -43,7 +44,6 @@ def plan(study: Path, *, prices: Path | None, as_json: bool) -> None:
     from avowal.study.config import read
     from avowal.study.printed import printed
     from avowal.study.shutdowns import offers
-    from avowal.text import show
 
     asked = read(study)
     # The simulated provider runs only while a study does, and its models stay.
@@ -55,6 +55,6 @@ def plan(study: Path, *, prices: Path | None, as_json: bool) -> None:
     found = make(study, prices=None if prices is None else price_tables.load(prices), offers=said)
     today = datetime.now(UTC).date()
     if as_json:
-        click.echo(json.dumps(found.to_dict() | {"warnings": found.warnings(today)}, indent=2, allow_nan=False))
+        show_json(found.to_dict() | {"warnings": found.warnings(today)})
     else:
         show(printed(found, today))

@@ -13,6 +13,7 @@ from typing import Any, Literal, TypeAlias, get_args
 import numpy as np
 from numpy.typing import NDArray
 
+from avowal.display import Shown
 from avowal.errors import InputError
 from avowal.json_values import (
     Inside,
@@ -25,6 +26,7 @@ from avowal.json_values import (
     read_text,
     value,
 )
+from avowal.text import Table
 
 MAX_ATTRIBUTES = 12
 
@@ -73,7 +75,7 @@ class Attribute:
 
 
 @dataclass(frozen=True, slots=True)
-class Context:
+class Context(Shown):
     """A kind of decision: an agent, a question, and the attributes of the options.
 
     Attributes
@@ -109,6 +111,11 @@ class Context:
     agent: str | None = None
     field: str | None = None
     use: Use | None = None
+
+    def _shown(self) -> Iterable[Table | str]:
+        from avowal import layouts
+
+        return layouts.context(self)
 
     def __post_init__(self) -> None:
         check_text(self.name, "name")

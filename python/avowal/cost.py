@@ -10,9 +10,11 @@ from typing import Literal
 from avowal import prices as price_tables
 from avowal.contexts import Context
 from avowal.design import by_attributes
+from avowal.display import Shown
 from avowal.errors import InputError
 from avowal.lines import Kind, Queries, Stage, Training, line_tokens
 from avowal.prices import Mode, Prices, priced_as
+from avowal.text import Table
 
 __all__ = ["Item", "Part", "Quote", "Sums", "paper", "parts", "quote"]
 
@@ -45,7 +47,7 @@ class Item:
 
 
 @dataclass(frozen=True, slots=True)
-class Quote:
+class Quote(Shown):
     """What a design costs.
 
     Attributes
@@ -55,6 +57,11 @@ class Quote:
     """
 
     items: tuple[Item, ...]
+
+    def _shown(self) -> Iterable[Table | str]:
+        from avowal import layouts
+
+        return layouts.quote(self)
 
     @property
     def total(self) -> Decimal:

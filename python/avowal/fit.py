@@ -13,9 +13,11 @@ from avowal import _core
 from avowal.account import Account, total
 from avowal.checks import as_floats, as_u64
 from avowal.contexts import Context
+from avowal.display import Shown
 from avowal.errors import InputError
 from avowal.estimators import Estimator, resolve
 from avowal.tables import AGENT_FITS, FITTED_WEIGHTS
+from avowal.text import Table
 from avowal.trials import Trials, as_arrays, by_name, from_choices
 
 STATUSES = ("ok", "not converged", "too few trials", "no variation", "rank deficient", "separated")
@@ -77,7 +79,7 @@ class ArrayFit:
 
 
 @dataclass(frozen=True, slots=True)
-class Fit:
+class Fit(Shown):
     """Fits of every agent of a table of choices.
 
     Attributes
@@ -93,6 +95,11 @@ class Fit:
     agents: pl.DataFrame
     weights: pl.DataFrame
     parts: tuple[tuple[Trials, ArrayFit], ...] = field(repr=False)
+
+    def _shown(self) -> Iterable[Table | str]:
+        from avowal import layouts
+
+        return layouts.fit(self)
 
     @property
     def account(self) -> Account:

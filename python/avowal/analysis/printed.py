@@ -3,16 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import TYPE_CHECKING
 
 from avowal.accuracy import Gain, ends
 from avowal.analysis.groups import GroupResult
 from avowal.analysis.material import HEADERS, LABELS, NOT_ASKED, SETS
 from avowal.analysis.results import Analysis, ModelResult, SetResult
-from avowal.text import NONE, estimate, interval, number, percent, table
-
-if TYPE_CHECKING:
-    from rich.table import Table
+from avowal.text import NONE, Table, estimate, interval, number, percent, table
 
 PAPERS_CHANGE = 0.06
 """The paper (Appendix D): without the ±100 entries no correlation changed by more than this."""
@@ -34,7 +30,7 @@ def printed(result: Analysis) -> Iterator[Table | str]:
 
     Yields
     ------
-    rich.table.Table or str
+    Table or str
         In reading order.
     """
     ours = result.settings.weights == "fitted"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from avowal.account import Account, total
@@ -10,8 +10,9 @@ from avowal.accuracy import Accuracy, Gain
 from avowal.analysis.groups import GroupResult
 from avowal.analysis.material import LABELS, SETS
 from avowal.companions import Companions
+from avowal.display import Shown
 from avowal.jackknife import Combination, ContextBootstrap
-from avowal.text import interval
+from avowal.text import Table, interval
 
 __all__ = ["Analysis", "ModelResult", "SetResult", "Settings"]
 
@@ -108,7 +109,7 @@ class ModelResult:
 
 
 @dataclass(frozen=True, slots=True)
-class Analysis:
+class Analysis(Shown):
     """The paper's tables, and what stands beside them.
 
     Attributes
@@ -139,6 +140,11 @@ class Analysis:
     gains: Mapping[str, tuple[Gain, Mapping[str, Gain]]] = field(repr=False)
     differences: Mapping[str, Sequence[tuple[str, str, Combination, int]]] = field(repr=False)
     targets: bool
+
+    def _shown(self) -> Iterable[Table | str]:
+        from avowal.analysis.printed import printed
+
+        return printed(self)
 
     @property
     def replies(self) -> dict[str, Account]:

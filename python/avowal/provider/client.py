@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -21,6 +22,9 @@ from avowal.provider.retry import Policy
 
 if TYPE_CHECKING:
     from openai import OpenAI
+
+LOG = logging.getLogger(__name__)
+"""Each try with its outcome and its seconds, and each wait with its reason; never what is sent or answered."""
 
 SECRET = 16
 """Characters from which a key is taken for a secret and struck out of replies; shorter ones are a local server's
@@ -272,7 +276,10 @@ class Client:
         kinds: list[str] = []
         counted, waited, began = 0, 0.0, self._clock()
         while True:
+            tried = self._clock()
             reply = self._try(request, check)
+            outcome = reply.status if isinstance(reply, Reply) else reply.kind
+            LOG.info("%s %s: %s in %.2f s", request.method, request.path, outcome, self._clock() - tried)
             if isinstance(reply, Reply):
                 return replace(reply, retries=tuple(kinds), seconds=self._clock() - began)
             self._failed(reply.kind, reply.status, reply.asked)
@@ -292,7 +299,9 @@ class Client:
                 late = replace(reply, passing=reply.asked is None or reply.asked <= self.policy.deadline)
                 raise self._error(late, kinds, f"Given up: {limit}; try again later.")
             kinds.append(reply.kind)
-            self._tell(f"{reply.kind} from {self.url}; waiting {wait:.1f} s (failure {len(kinds)})")
+            told = f"{reply.kind} from {self.url}; waiting {wait:.1f} s (failure {len(kinds)})"
+            LOG.info("%s", told)
+            self._tell(told)
             self._sleep(wait)
             waited += wait
             found = again() if again else None

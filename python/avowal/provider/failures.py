@@ -10,6 +10,7 @@ from typing import Any
 
 from avowal.errors import AvowalError
 from avowal.provider.retry import retry_after, transient
+from avowal.text import plain
 
 SHOWN = 300
 """Characters of a provider's own message that an error shows: some answer with whole pages."""
@@ -150,5 +151,5 @@ def _message(error: Any, clean: Callable[[str], str]) -> str:
 
 def _shown(text: str) -> str:
     """Cut what a provider said to a readable length, without what would steer the terminal."""
-    text = "".join(letter if letter.isprintable() else "\ufffd" for letter in " ".join(text[: 9 * SHOWN].split()))
+    text = plain(" ".join(text[: 9 * SHOWN].split()))
     return text if len(text) <= SHOWN else text[: SHOWN - 3] + "..."

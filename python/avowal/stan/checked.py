@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 import polars as pl
 
+from avowal.display import Shown
 from avowal.stan.joint import ESTIMATES
+from avowal.text import Table
 
 WEIGHTS = {
     "model": pl.String(),
@@ -60,7 +62,7 @@ JOINT = {
 
 
 @dataclass(frozen=True, slots=True)
-class Check:
+class Check(Shown):
     """The final check of a study.
 
     Attributes
@@ -98,6 +100,12 @@ class Check:
     problems: tuple[str, ...]
     missing: Mapping[str, Mapping[str, str]]
     settings: Mapping[str, object]
+
+    def _shown(self) -> Iterable[Table | str]:
+        from avowal.analysis.material import LABELS
+        from avowal.stan.printed import printed
+
+        return printed(self, LABELS)
 
     def to_dict(self) -> dict[str, object]:
         """Return everything as JSON holds it."""

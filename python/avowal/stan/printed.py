@@ -9,10 +9,10 @@ import polars as pl
 from avowal.analysis.material import NOT_ASKED
 from avowal.stan.checked import Check
 from avowal.stan.compared import MAP
-from avowal.text import NONE, estimate, number, table
+from avowal.text import NONE, Table, estimate, number, table
 
 
-def printed(found: Check, labels: Mapping[str, str] | None = None) -> list[object]:
+def printed(found: Check, labels: Mapping[str, str] | None = None) -> list[Table | str]:
     """Lay out a check.
 
     Parameters
@@ -24,12 +24,12 @@ def printed(found: Check, labels: Mapping[str, str] | None = None) -> list[objec
 
     Returns
     -------
-    list of object
-        Tables and texts, for :func:`avowal.text.show`.
+    list of Table or str
+        In reading order, for :func:`avowal.text.show`.
     """
     named = labels or {}
     head = f"Stan by {found.engine}; intervals at .95, Stan's of highest density\n"
-    parts: list[object] = [head, _weights(found), _predictive(found)]
+    parts: list[Table | str] = [head, _weights(found), _predictive(found)]
     for title, compared in (("Accuracy", found.accuracies), ("Gain by training", found.gains)):
         if len(compared):
             parts.append(_compared(title, compared, named))
@@ -57,7 +57,7 @@ def _comparable(found: Check) -> bool:
     return any((counts["len"] > 1).any() for counts in both)
 
 
-def _weights(found: Check) -> object:
+def _weights(found: Check) -> Table:
     rows = [
         [
             row["model"],
@@ -75,7 +75,7 @@ def _weights(found: Check) -> object:
     return table("Weights: posterior means (Stan) against modes (MAP), points on the ±100 scale", columns, rows)
 
 
-def _predictive(found: Check) -> object:
+def _predictive(found: Check) -> Table:
     rows = [
         [
             row["model"],
@@ -91,7 +91,7 @@ def _predictive(found: Check) -> object:
     return table("Choices against choices that the weights would make", columns, rows)
 
 
-def _compared(title: str, compared: pl.DataFrame, labels: Mapping[str, str]) -> object:
+def _compared(title: str, compared: pl.DataFrame, labels: Mapping[str, str]) -> Table:
     rows = [
         [
             row["model"] or "all models",
@@ -106,7 +106,7 @@ def _compared(title: str, compared: pl.DataFrame, labels: Mapping[str, str]) -> 
     return table(title, ["model", "set", "method", "estimate", "less MAP", "problems"], rows)
 
 
-def _sensitivity(varied: pl.DataFrame, labels: Mapping[str, str]) -> object:
+def _sensitivity(varied: pl.DataFrame, labels: Mapping[str, str]) -> Table:
     rows = [
         [
             row["model"],
@@ -123,7 +123,7 @@ def _sensitivity(varied: pl.DataFrame, labels: Mapping[str, str]) -> object:
     return table("Accuracy under other priors on the slopes (MAP's and the paper's is 1)", columns, rows)
 
 
-def _joint(joint: pl.DataFrame, labels: Mapping[str, str]) -> object:
+def _joint(joint: pl.DataFrame, labels: Mapping[str, str]) -> Table:
     rows = [
         [
             row["model"],

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from avowal.errors import AvowalError
+from avowal.text import plain
 
 __all__ = ["Interrupted", "StageError", "printable"]
 
@@ -16,7 +17,7 @@ class StageError(AvowalError):
 
 def printable(text: str) -> str:
     """Return a text in one line and without what would steer a terminal: providers' words are anybody's."""
-    return "".join(letter if letter.isprintable() else "\ufffd" for letter in " ".join(text.split()))
+    return plain(" ".join(text.split()))
 
 
 class Interrupted(BaseException):

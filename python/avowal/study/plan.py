@@ -12,6 +12,7 @@ from typing import Any
 from avowal import prices as price_tables
 from avowal.calibrated import likeness
 from avowal.cost import Item, quote
+from avowal.display import Shown
 from avowal.errors import InputError
 from avowal.prices import RATES, Entry, Mode, Prices
 from avowal.provider import Endpoint
@@ -22,6 +23,7 @@ from avowal.study.stages import Stage, stages
 from avowal.study.training_checks import LEAST
 from avowal.sweep.money import Pricing
 from avowal.sweep.power import Power, power
+from avowal.text import Table
 from avowal.tokens import DEFAULT_ENCODING
 
 __all__ = ["Plan", "Planned", "plan", "pricing"]
@@ -50,7 +52,7 @@ class Planned:
 
 
 @dataclass(frozen=True, slots=True)
-class Plan:
+class Plan(Shown):
     """What a study will do.
 
     Attributes
@@ -75,6 +77,11 @@ class Plan:
     power: dict[str, tuple[str, Power]]
     unasked: str = ""
     left: Mapping[str, Left] | None = None
+
+    def _shown(self) -> Iterable[Table | str]:
+        from avowal.study.printed import printed
+
+        return printed(self, datetime.datetime.now(datetime.UTC).date())
 
     @property
     def price(self) -> Decimal:

@@ -9,12 +9,12 @@ from avowal.cost import Item
 from avowal.prices import total
 from avowal.study.left import Left
 from avowal.study.plan import Plan, Planned
-from avowal.text import NONE, estimate, table
+from avowal.text import NONE, Table, estimate, table
 
 __all__ = ["printed"]
 
 
-def printed(found: Plan, today: datetime.date) -> list[object]:
+def printed(found: Plan, today: datetime.date) -> list[Table | str]:
     """Lay a plan out for the terminal.
 
     Parameters
@@ -26,10 +26,10 @@ def printed(found: Plan, today: datetime.date) -> list[object]:
 
     Returns
     -------
-    list
-        Tables and lines, in order; what rich can print.
+    list of Table or str
+        In reading order.
     """
-    parts: list[object] = [_stages(found, base) for base in found.study.models.base]
+    parts: list[Table | str] = [_stages(found, base) for base in found.study.models.base]
     if len(found.study.models.base) > 1:
         parts.append(f"All base models: ${found.price:,.2f}.")
     if found.left is not None:
@@ -44,7 +44,7 @@ def printed(found: Plan, today: datetime.date) -> list[object]:
     return parts + [f"Warning: {each}" for each in found.warnings(today)]
 
 
-def _stages(found: Plan, base: str) -> object:
+def _stages(found: Plan, base: str) -> Table:
     own = [each for each in found.stages if each.stage.base == base]
     places = {each.stage.name: str(number) for number, each in enumerate(own, start=1)}
     rows = [

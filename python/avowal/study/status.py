@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
 from avowal.account import Account
+from avowal.display import Shown
 from avowal.errors import InputError
 from avowal.lines import Training
 from avowal.locks import held
@@ -17,6 +18,7 @@ from avowal.study.gather import UNANSWERED
 from avowal.study.place import Place
 from avowal.study.plan import plan, pricing
 from avowal.study.store import LOCK, Store
+from avowal.text import Table
 
 __all__ = ["Batch", "StageStatus", "Status", "look", "stage_document", "status"]
 
@@ -89,7 +91,7 @@ class StageStatus:
 
 
 @dataclass(frozen=True, slots=True)
-class Status:
+class Status(Shown):
     """How far a study is.
 
     Attributes
@@ -108,6 +110,11 @@ class Status:
     endpoint: str | None
     holder: str | None
     stages: tuple[StageStatus, ...]
+
+    def _shown(self) -> Iterable[Table | str]:
+        from avowal.study.status_printed import printed
+
+        return printed(self)
 
     @property
     def spent(self) -> Decimal | None:

@@ -5,14 +5,10 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from decimal import Decimal
-from typing import TYPE_CHECKING
 
 from avowal.study.gather import UNANSWERED
 from avowal.study.status import StageStatus, Status
-from avowal.text import NONE, percent, table
-
-if TYPE_CHECKING:
-    from rich.table import Table
+from avowal.text import NONE, Table, percent, table
 
 __all__ = ["accounts", "printed"]
 
@@ -27,7 +23,7 @@ def printed(found: Status) -> Iterator[Table | str]:
 
     Yields
     ------
-    rich.table.Table or str
+    Table or str
         In reading order.
     """
     where = "not run yet" if found.endpoint is None else f"replies from {found.endpoint}"
@@ -47,7 +43,7 @@ def accounts(found: Status) -> Iterator[Table | str]:
 
     Yields
     ------
-    rich.table.Table or str
+    Table or str
         A table for each base model, then what needs words.
     """
     for base in dict.fromkeys(each.account.stage.base for each in found.stages):

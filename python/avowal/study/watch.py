@@ -12,7 +12,7 @@ from decimal import Decimal
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from rich.table import Table
+    from rich.console import RenderableType
 
 from avowal.study.ending import printable
 
@@ -21,6 +21,8 @@ __all__ = ["DONE", "Progress", "Watch", "watching"]
 EVERY = 0.25
 """Seconds between two looks of a terminal."""
 
+ROOM = 100
+"""Columns of a terminal from which stages stand in a table."""
 
 DONE = "done"
 """The note of a stage that has finished."""
@@ -135,17 +137,19 @@ class Watch:
         with self._guard:
             self._tell(printable(line))
 
-    def table(self) -> Table:
-        """Lay out the stages that are under way."""
+    def table(self, width: int = ROOM) -> RenderableType:
+        """Lay out the stages that are under way; in lines where the terminal has no room for columns."""
         from rich.table import Table
         from rich.text import Text
 
+        with self._guard:
+            under_way = [each for each in self.stages.values() if each.ended is None]
+        if width < ROOM:
+            return Text("\n".join(each.line() for each in under_way), overflow="fold")
         laid = Table(box=None, pad_edge=False)
         heads = ("stage", "done", "valid", "invalid", "failed", "retries", "a second", "spent", "left")
         for place, head in enumerate(heads):
             laid.add_column(Text(head), justify="left" if place == 0 else "right", overflow="fold", style="")
-        with self._guard:
-            under_way = [each for each in self.stages.values() if each.ended is None]
         for each in under_way:
             counts = (
                 f"{each.done:,} of {each.total:,}",
@@ -199,7 +203,11 @@ def watching(*, quiet: bool = False) -> Iterator[Watch]:
         yield Watch(lambda line: print(line, file=sys.stderr, flush=True), quiet=quiet)  # noqa: T201
         return
     watch = Watch(lambda line: console.print(line, markup=False))
-    live = Live(get_renderable=watch.table, console=console, refresh_per_second=1 / EVERY, transient=True)
+
+    def laid() -> RenderableType:
+        return watch.table(console.width)
+
+    live = Live(get_renderable=laid, console=console, refresh_per_second=1 / EVERY, transient=True)
     # Before the first stage there may be a question to answer, which the table would write over.
     watch.begun = live.start
     try:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -11,6 +11,7 @@ import polars as pl
 
 from avowal import __version__
 from avowal.checks import as_u64
+from avowal.display import Shown
 from avowal.errors import AvowalError, InputError
 from avowal.quantities import PARAMETERS, Settings
 from avowal.sweep.estimands import DEFAULT_CLAIMS, Claim, Interval, claim
@@ -19,6 +20,7 @@ from avowal.sweep.money import Bill, Pricing
 from avowal.sweep.run import Executor, here, missing, run
 from avowal.sweep.store import Folder, Store
 from avowal.sweep.summary import SUMMARY, summarise
+from avowal.text import Table
 
 if TYPE_CHECKING:
     import altair as alt
@@ -86,7 +88,7 @@ class Sweep:
 
 
 @dataclass(frozen=True, slots=True)
-class Power:
+class Power(Shown):
     """The result of a sweep.
 
     Attributes
@@ -102,8 +104,10 @@ class Power:
     sweep: Sweep = field(repr=False)
     table: pl.DataFrame
 
-    def _repr_html_(self) -> str:
-        return self.table._repr_html_()
+    def _shown(self) -> Iterable[Table | str]:
+        from avowal.sweep.printed import printed
+
+        return printed(self)
 
     @property
     def axes(self) -> list[str]:

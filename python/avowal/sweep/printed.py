@@ -7,7 +7,7 @@ from typing import Any
 import polars as pl
 
 from avowal.sweep.power import CHOSEN, Power
-from avowal.text import NONE, estimate, number, table
+from avowal.text import NONE, Table, estimate, number, table
 
 __all__ = ["ENOUGH", "printed"]
 
@@ -15,7 +15,7 @@ ENOUGH = (0.8, 0.9)
 """Powers for which the cheapest cell is named."""
 
 
-def printed(found: Power, width: int = 120) -> list[object]:
+def printed(found: Power, width: int | None = None) -> list[Table | str]:
     """Lay a sweep out for the terminal.
 
     Parameters
@@ -23,30 +23,42 @@ def printed(found: Power, width: int = 120) -> list[object]:
     found
         The result of a sweep.
     width
-        Of the terminal. Columns that don't fit are left out, the least needed first.
+        Of the terminal, where there is one. Columns that don't fit are left out and named, the least needed first.
 
     Returns
     -------
-    list
-        One table for each test, and lines on what the tables leave open; what rich can print.
+    list of Table or str
+        One table for each test, and lines on what the tables leave open.
     """
     sweep = found.sweep
     kind = "r by contexts" if sweep.interval == "contexts" else "slope by regression"
-    parts: list[object] = [
+    parts: list[Table | str] = [
         f"{sweep.replicates:,} simulated studies of each design; intervals of level {number(sweep.level)} ({kind})\n"
     ]
     left_out: list[str] = []
     for each in sweep.claims:
-        columns = _columns(found, str(each))
+        title, whole = str(each), _columns(found, str(each))
+        columns, without = dict(whole), list[str]()
         for name in _LEAST_NEEDED:
-            if sum(max(map(_width, [head, *cells])) + 3 for head, cells in columns.items()) > width:
+            if (
+                width is not None
+                and sum(max(map(_width, [head, *cells])) + 3 for head, cells in columns.items()) > width
+            ):
                 del columns[name]
-                left_out += [name] if name not in left_out else []
-        rows = [list(row) for row in zip(*columns.values(), strict=True)]
-        parts.append(table(str(each), list(columns), rows))
+                without.append(name)
+        laid = _laid(title, columns)
+        # Where even few columns have no room, rows become blocks of lines, which have room for all.
+        if without and width is not None and not laid.fits(width):
+            laid, without = _laid(title, whole), []
+        parts.append(laid)
+        left_out += [name for name in without if name not in left_out]
     if left_out:
         parts.append(f"Left out for want of room: {', '.join(left_out)}.")
     return parts + _notes(found)
+
+
+def _laid(title: str, columns: dict[str, list[str]]) -> Table:
+    return table(title, list(columns), [list(row) for row in zip(*columns.values(), strict=True)])
 
 
 _LEAST_NEEDED = ("power/$", "bias", "width", "mean")
@@ -68,8 +80,8 @@ def _columns(found: Power, test: str) -> dict[str, list[str]]:
     }
 
 
-def _notes(found: Power) -> list[object]:
-    parts: list[object] = []
+def _notes(found: Power) -> list[Table | str]:
+    parts: list[Table | str] = []
     without = found.table.filter(pl.col("undefined") > 0)
     parts += [
         f"Cell {row['cell']}, {row['test']}: {row['undefined']:,} of {row['replicates']:,} studies have no interval "

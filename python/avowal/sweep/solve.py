@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from numbers import Real
 from pathlib import Path
@@ -14,6 +14,7 @@ import polars as pl
 
 from avowal import __version__
 from avowal.checks import as_u64
+from avowal.display import Shown
 from avowal.errors import AvowalError, InputError
 from avowal.quantities import Settings
 from avowal.sweep.crossing import LEVELLING, ROOT
@@ -25,6 +26,7 @@ from avowal.sweep.run import Executor, here, missing, run
 from avowal.sweep.search import Found, Status, search
 from avowal.sweep.store import PLAN, Folder, Store, write_whole
 from avowal.sweep.summary import summarise
+from avowal.text import Table
 
 __all__ = ["COUNTS", "Solution", "solve"]
 
@@ -45,7 +47,7 @@ _LEAST, _GREATEST = 0.01, 0.99
 
 
 @dataclass(frozen=True, slots=True)
-class Solution:
+class Solution(Shown):
     """The smallest number of something that gives a study a power.
 
     Attributes
@@ -89,6 +91,11 @@ class Solution:
     tolerance: float
     budget: int
     plan: Mapping[str, Any]
+
+    def _shown(self) -> Iterable[Table | str]:
+        from avowal.sweep.solved import printed
+
+        return printed(self)
 
     @property
     def neighbours(self) -> pl.DataFrame:

@@ -6,12 +6,12 @@ from typing import Any
 
 from avowal.sweep.money import Bill
 from avowal.sweep.solve import Solution
-from avowal.text import NONE, estimate, number, table
+from avowal.text import NONE, Table, estimate, number, table
 
 __all__ = ["printed", "sentence"]
 
 
-def printed(found: Solution) -> list[object]:
+def printed(found: Solution) -> list[Table | str]:
     """Lay a solution out for the terminal.
 
     Parameters
@@ -21,10 +21,10 @@ def printed(found: Solution) -> list[object]:
 
     Returns
     -------
-    list
-        The answer in a sentence, the powers at and beside it, and all evaluations; what rich can print.
+    list of Table or str
+        The answer in a sentence, the powers at and beside it, and all evaluations.
     """
-    parts: list[object] = [sentence(found)]
+    parts: list[Table | str] = [sentence(found)]
     if found.n is not None:
         parts.append(_table(found, "At the answer, and beside it", found.neighbours.to_dicts()))
     parts.append(_table(found, "All that was simulated", found.evaluations.to_dicts()))
@@ -78,7 +78,7 @@ def sentence(found: Solution) -> str:
     return f"{none}: {told}.{more}"
 
 
-def _table(found: Solution, title: str, rows: list[dict[str, Any]]) -> object:
+def _table(found: Solution, title: str, rows: list[dict[str, Any]]) -> Table:
     head = [found.parameter, "replicates", "power", "mean", "width"]
     cells = [
         [f"{row[found.parameter]:,}", f"{row['replicates']:,}", _power(row), number(row["mean"]), number(row["width"])]

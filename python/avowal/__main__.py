@@ -1,0 +1,5 @@
+"""The command line, as ``python -m avowal``."""
+
+from avowal.cli import main
+
+main()
