@@ -9,7 +9,7 @@ import polars as pl
 from avowal.sweep.power import CHOSEN, Power
 from avowal.text import NONE, estimate, number, table
 
-__all__ = ["ENOUGH", "printed"]
+__all__ = ["ENOUGH", "notes", "printed"]
 
 ENOUGH = (0.8, 0.9)
 """Powers for which the cheapest cell is named."""
@@ -46,7 +46,7 @@ def printed(found: Power, width: int = 120) -> list[object]:
         parts.append(table(str(each), list(columns), rows))
     if left_out:
         parts.append(f"Left out for want of room: {', '.join(left_out)}.")
-    return parts + _notes(found)
+    return parts + notes(found)
 
 
 _LEAST_NEEDED = ("power/$", "bias", "width", "mean")
@@ -68,7 +68,19 @@ def _columns(found: Power, test: str) -> dict[str, list[str]]:
     }
 
 
-def _notes(found: Power) -> list[object]:
+def notes(found: Power) -> list[object]:
+    """Say what the tables of a sweep leave open: studies without an interval, prices, and the cheapest design.
+
+    Parameters
+    ----------
+    found
+        The result of a sweep.
+
+    Returns
+    -------
+    list
+        Lines of text.
+    """
     parts: list[object] = []
     without = found.table.filter(pl.col("undefined") > 0)
     parts += [
