@@ -156,7 +156,7 @@ def accuracies(rows: Sequence[Row]) -> Spec:
         "Correlations of reported with estimated weights, with their intervals.",
         drawn,
         [
-            layer({"type": "rule", "style": "faint"}, {"x": {"datum": 0}}),
+            _line({"x": {"datum": 0}}),
             _where("isValid(datum.low) && isValid(datum.high)", layer({"type": "rule", "strokeWidth": 1.8}, coloured,
                    place, across, {"x": across["x"] | {"field": "low"}, "x2": {"field": "high"}}, tooltip)),
             _where("!datum.baseline", layer(point | {"filled": True}, *marks)),
@@ -213,7 +213,7 @@ def multiverse(rows: Sequence[Row]) -> Spec:
         "Strips of dots with intervals: each accuracy in all ways in which it was computed.",
         drawn,
         [
-            layer({"type": "rule", "style": "faint"}, {"x": {"datum": 0}}),
+            _line({"x": {"datum": 0}}),
             _where("datum.first", layer({"type": "rule", "strokeDash": [3, 3], "opacity": 0.55}, coloured, across)),
             _where("isValid(datum.low) && isValid(datum.high)", layer({"type": "rule", "strokeWidth": 1.5}, coloured,
                    place, across, {"x": across["x"] | {"field": "low"}, "x2": {"field": "high"}}, tooltip)),
@@ -229,14 +229,13 @@ def multiverse(rows: Sequence[Row]) -> Spec:
 
 
 def _scatter_layers(models: list[str]) -> list[Spec]:
-    faint, line = {"type": "rule", "style": "faint"}, {"datum": -LIMIT}
+    low, high = {"datum": -LIMIT}, {"x2": {"datum": LIMIT}, "y2": {"datum": LIMIT}}
     weights = {
         name: {"field": name, "type": "quantitative", "title": title,
                "scale": {"domain": [-EDGE - 3, EDGE + 3], "nice": False, "zero": False},
                "axis": {"values": [-100, 0, 100], "grid": False}}
         for name, title in (("x", "learned weight"), ("y", "reported weight"))
     }  # fmt: skip
-    corner = {"x2": {"datum": LIMIT}, "y2": {"datum": LIMIT}}
     point = {"type": "point", "filled": True, "opacity": 0.6, "size": 16, "aria": False}
     shape = _by_model("shape", models, legend=False)
     shape["condition"] = [
@@ -246,11 +245,20 @@ def _scatter_layers(models: list[str]) -> list[Spec]:
     told = _tooltip(("context", "context"), ("agent", "agent"), ("attribute", "attribute"), ("x", "learned"),
                     ("reported", "reported"), form=".1f")  # fmt: skip
     return [
-        layer(faint | {"strokeDash": [4, 3]}, {"x": weights["x"] | line, "y": weights["y"] | line}, corner),
-        layer(faint, {"x": {"datum": 0}}),
-        layer(faint, {"y": {"datum": 0}}),
+        _line({"x": _at(weights["x"], low), "y": _at(weights["y"], low), **high}, strokeDash=[4, 3]),
+        _line({"x": _at(weights["x"], {"datum": 0})}),
+        _line({"y": _at(weights["y"], {"datum": 0})}),
         layer(point, weights, {"color": _by_model("color", models, legend=False), "shape": shape}, told),
     ]
+
+
+def _line(encoding: Spec, **look: Any) -> Spec:
+    """Return one faint line. Without a row of its own it would be drawn once for each row of the chart."""
+    return {"data": {"values": [{}]}, **layer({"type": "rule", "style": "faint", "aria": False, **look}, encoding)}
+
+
+def _at(channel: Spec, place: Spec) -> Spec:
+    return {name: value for name, value in channel.items() if name != "field"} | place
 
 
 def _point(learned: float | None, reported: float | None) -> dict[str, float | None]:
