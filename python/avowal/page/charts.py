@@ -166,7 +166,7 @@ def accuracies(rows: Sequence[Row]) -> Spec:
             _where("!isValid(datum.r)", layer({"type": "text", "align": "left", "dx": 4, "baseline": "middle"}, place,
                    {"x": {"datum": 0}, "text": {"value": "no number"}})),
         ],
-        len(labels) * (14 * len(models) + 10),
+        _height(labels.values(), 20, len(models)),
     )  # fmt: skip
 
 
@@ -222,7 +222,7 @@ def multiverse(rows: Sequence[Row]) -> Spec:
         ],
         transform=[],
         sort="p",
-        size={"width": 170, "height": {"step": 9 if len(models) > 1 else 18, "for": "offset"}},
+        size={"width": 170, "height": _height((row["variant"] for row in rows), 24, len(models))},
         fit={"least": 150, "most": 260, "left": 150, "square": False,
              "layouts": [{"columns": each, "sort": "p"} for each in range(len(strips), 0, -1)]},
     )  # fmt: skip
@@ -296,7 +296,7 @@ def _faceted(
     }  # fmt: skip
 
 
-def _single(told: str, rows: list[dict[str, Any]], layers: list[Spec], height: int) -> Spec:
+def _single(told: str, rows: list[dict[str, Any]], layers: list[Spec], height: float) -> Spec:
     return {
         "$schema": SCHEMA,
         "description": told,
@@ -375,6 +375,13 @@ def _tooltip(*fields: tuple[str, str], form: str = ".3f") -> Spec:
 
 def _where(test: str, found: Spec) -> Spec:
     return {"transform": [{"filter": test}], **found}
+
+
+def _height(labels: Iterable[str], width: int, models: int) -> float:
+    """Return how high a chart with a line for each label is, so that neither marks nor labels touch."""
+    broken = {_broken(label, width) for label in labels}
+    lines = 1 + max((label.count("\n") for label in broken), default=0)
+    return max(len(broken), 1) * max(12 * models + 8, 14 * lines + 4)
 
 
 def _broken(label: str, width: int) -> str:
