@@ -19,6 +19,7 @@ from avowal import __version__
 from avowal.commands_check import check
 from avowal.commands_contexts import contexts
 from avowal.commands_power import power
+from avowal.commands_report import report
 from avowal.commands_results import analyze, export, status
 from avowal.commands_run import run
 from avowal.commands_serve import serve
@@ -36,7 +37,7 @@ def app() -> None:
     """Tell whether a language model's account of itself is true."""
 
 
-for command in (contexts, power, init, plan, run, status, analyze, export, check, serve):
+for command in (contexts, power, init, plan, run, status, analyze, export, check, report, serve):
     app.add_command(command)
 
 

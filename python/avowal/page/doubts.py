@@ -320,8 +320,22 @@ def _remarks(figures: Figures) -> Iterator[str]:
             f"Without the entries whose weight rounds to ±100, {beyond} of {len(changes)} correlations change by more "
             f"than {number(PAPERS_CHANGE)}; the paper says that none of its own did."
         )
+    yield from _access(figures)
     if not any(found.beside.crossed_r is not None for m in figures.result.models for found in m.sets.values()):
         yield "There is no second base model with weights of its own, so nothing can be said of privileged access."
+
+
+def _access(figures: Figures) -> Iterator[str]:
+    """Say how an accuracy compares with that of the same reports on another model's weights."""
+    for model in figures.drawn:
+        for name, whose in (("native_after", "native"), ("native_before", "native"), ("weight_trained", "learned")):
+            found = model.sets.get(name)
+            if found is not None and found.accuracy.r is not None and found.beside.crossed_r is not None:
+                yield (
+                    f"Privileged access: {model.name}'s reports ({LABELS[name]}) correlate {number(found.accuracy.r)} with "
+                    f"its own {whose} weights, and {number(found.beside.crossed_r)} with those of other models."
+                )
+                break
 
 
 def _estimate(row: Mapping[str, Any], value: str, low: str, high: str) -> Cell:

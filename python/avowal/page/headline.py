@@ -168,26 +168,24 @@ def _r(model: ModelResult, name: str) -> str | None:
 
 
 def _gains(gains: Mapping[str, tuple[Gain, Mapping[str, Gain]]]) -> str | None:
-    parts, models = [], 0
-    for name, where in (("instilled", "trained contexts"), ("native", "native contexts")):
-        if name in gains and gains[name][0].cluster.estimate is not None:
-            gain, by_model = gains[name]
-            models = max(models, len(by_model))
-            parts.append(f"{_change(gain)} in {where}")
-    if not parts:
+    there = {
+        where: gains[name]
+        for name, where in (("instilled", "in trained contexts"), ("native", "in native contexts"))
+        if name in gains and gains[name][0].cluster.estimate is not None
+    }
+    if not there:
         return None
-    over = f", the mean of {models} models" if models > 1 else ""
-    return f"Introspection training {' and '.join(parts)}{over}."
+    raised = all((ends(gain.cluster) or (0.0,))[0] > 0 for gain, _ in there.values())
+    parts = [f"by {_amount(gain)} {where}" for where, (gain, _) in there.items()]
+    models = max(len(by_model) for _, by_model in there.values())
+    over = f" (mean of {models} models)" if models > 1 else ""
+    return f"Introspection training {'raises' if raised else 'changes'} r {' and '.join(parts)}{over}."
 
 
-def _change(gain: Gain) -> str:
-    low, high = ends(gain.cluster) or (None, None)
-    amount = written(gain.cluster.estimate, ends(gain.cluster))
-    if low is None or high is None:
-        return f"changes r by {amount}"
-    if low > 0:
-        return f"raises r by {amount}"
-    return f"changes r by {amount}" if high < 0 else f"changes r by {amount} (not told from zero)"
+def _amount(gain: Gain) -> str:
+    interval = ends(gain.cluster)
+    unsure = interval is None or interval[0] <= 0 <= interval[1]
+    return written(gain.cluster.estimate, interval) + (" (not told from zero)" if unsure else "")
 
 
 def _accuracies(figures: Figures) -> Table:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import re
 from base64 import b64encode
 from collections.abc import Callable, Mapping
@@ -15,7 +16,7 @@ from avowal import __version__
 from avowal.page import charts
 from avowal.page.data import Page, Results
 from avowal.page.doubts import ROWS
-from avowal.page.drawings import diagram, panel
+from avowal.page.drawings import diagram, panel, style
 from avowal.page.panels import Part, table
 from avowal.page.scripts import bundle, embed_calls
 from avowal.page.shown import shown
@@ -68,8 +69,12 @@ def render(page: Page) -> str:
 
     found = page.results
     specs = _charts(page)
-    own = _asset("page.js")
-    scripts = [own, *([bundle(), embed_calls(specs)] if specs else [])]
+    scripts = [_asset("page.js")]
+    packed = ""
+    if specs:
+        drawing = f"{bundle()}\n{embed_calls(specs)}"
+        packed = _packed(drawing)
+        scripts.append(_asset("unpack.js"))
     return (
         _environment()
         .get_template("page.html.j2")
@@ -85,9 +90,10 @@ def render(page: Page) -> str:
             system=None if found is None else _system(found),
             diagram=Markup("") if found is None else Markup(diagram(found.course)),  # noqa: S704
             # Neither holds what others wrote, but for JSON in which no "<" stands.
-            style=Markup(_styles()),  # noqa: S704
+            style=Markup(_styles(page)),  # noqa: S704
             scripts=[Markup(each) for each in scripts],  # noqa: S704
-            policy=_policy(scripts),
+            packed=packed,
+            policy=_policy([*scripts, *([drawing] if specs else [])]),
         )
     )
 
@@ -186,8 +192,19 @@ def _asset(name: str) -> str:
     return files("avowal.page").joinpath("templates", name).read_text(encoding="utf-8").strip()
 
 
-def _styles() -> str:
-    return f"{_asset('page.css')}\n{files('avowal.page').joinpath('drawings.css').read_text(encoding='utf-8')}"
+def _packed(script: str) -> str:
+    """Pack a script to less than half: the browser unpacks it, and its policy knows it by its hash."""
+    return b64encode(gzip.compress(script.encode(), mtime=0)).decode()
+
+
+def _styles(page: Page) -> str:
+    """Return all styles; columns of numbers are told by their place, since a class on each cell would be long."""
+    right = []
+    for its in page.tables:
+        places = [place for place, numeric in enumerate(its.numeric, 1) if numeric and place > 1]
+        right += [f"#{its.name} :is(td, th):nth-child({place})" for place in places]
+    aligned = f"{', '.join(right)} {{ text-align: right; white-space: nowrap; }}" if right else ""
+    return f"{_asset('page.css')}\n{style()}\n{aligned}"
 
 
 def _policy(scripts: list[str]) -> str:

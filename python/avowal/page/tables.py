@@ -16,6 +16,9 @@ Form = Literal["text", "r", "share", "count", "points", "dollars", "plain"]
 """How a value is written: a text; a correlation, slope or p; a share in percent; a count; points on the ±100 scale; US
 dollars; any other number."""
 
+DIGITS = 10
+"""Significant digits of the files: beyond what any figure means, and half of what a float has."""
+
 Ends = Sequence[float] | None
 
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
@@ -126,7 +129,7 @@ class Table:
         )
 
     def csv(self) -> str:
-        """Return the table as comma-separated values, at full precision.
+        """Return the table as comma-separated values, with ten significant digits.
 
         A column with intervals, or with parts of a whole, becomes several. Texts that a spreadsheet would read as a
         formula have an apostrophe before them.
@@ -196,4 +199,4 @@ def _plain(cell: Cell, part: str) -> str:
         return ""
     if isinstance(value, str):
         return f"'{value}" if cell.form == "text" and value.startswith(_FORMULA) else value
-    return repr(value)
+    return f"{value:.{DIGITS}g}" if isinstance(value, float) else str(value)
