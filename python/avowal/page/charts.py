@@ -1,7 +1,7 @@
 """Charts of the page: reported against learned weights, the accuracies, and every way to compute them.
 
-A chart is a Vega-Lite specification whose fields have names of our own: names of models, contexts, agents and attributes
-stand in it as values only, which are never read as expressions. Colours are left to :func:`config`, one for each scheme.
+A chart is a Vega-Lite specification whose fields have names of our own: names of models, contexts, agents and
+attributes stand in it as values only, which are never read as expressions. Colours are left to :func:`config`.
 """
 
 from __future__ import annotations
@@ -67,9 +67,9 @@ def scatter(rows: Sequence[Row], models: Sequence[str], sets: Sequence[str]) -> 
     Parameters
     ----------
     rows
-        One for each attribute of a context: ``model``, ``set``, ``set_label``, ``context``, ``agent``, ``attribute``, and
-        the weights ``learned`` and ``reported``. A report beyond ±100 is drawn at the edge, as a triangle that points to
-        where it is; what a pointer shows is its number.
+        One for each attribute of a context: ``model``, ``set``, ``set_label``, ``context``, ``agent``, ``attribute``,
+        and the weights ``learned`` and ``reported``. A report beyond ±100 is drawn at the edge, as a triangle that
+        points to where it is; a pointer that rests on it shows its number.
     models, sets
         Their order; those without rows have no panel.
 
@@ -100,8 +100,8 @@ def scatter(rows: Sequence[Row], models: Sequence[str], sets: Sequence[str]) -> 
     }
     across = len({name for _, name in panels}), len({model for model, _ in panels})
     return _faceted(
-        "Scatter plots of reported against learned weights: one point for each attribute of a context, one panel for each "
-        "model and set of reports.",
+        "Scatter plots of reported against learned weights: one point for each attribute of a context, one panel for "
+        "each model and set of reports.",
         drawn,
         _scatter_layers([shown(model) for model in dict.fromkeys(model for model, _ in panels)]),
         transform=[
@@ -176,8 +176,9 @@ def multiverse(rows: Sequence[Row]) -> Spec:
     Parameters
     ----------
     rows
-        One for each number: ``model``, ``set_label``, ``variant`` (how it was computed), ``estimate``, and the interval's
-        ends ``low`` and ``high``. The first variant of a model and set is its reference: a faint line through the strip.
+        One for each number: ``model``, ``set_label``, ``variant`` (how it was computed), ``estimate``, and the
+        interval's ends ``low`` and ``high``. The first variant of a model and set is its reference: a broken line
+        through the strip.
 
     Returns
     -------

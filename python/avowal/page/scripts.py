@@ -24,8 +24,8 @@ def bundle() -> str:
     Returns
     -------
     str
-        A script of about 900 kB, for a script element of its own. It defines ``vegaEmbed`` and ``avowalCharts``, and asks
-        nothing of a network.
+        A script of about 900 kB, for a script element of its own. It defines ``vegaEmbed`` and ``avowalCharts``, and
+        asks nothing of a network.
 
     Raises
     ------
@@ -61,7 +61,7 @@ def embed_calls(charts: Mapping[str, Spec]) -> str:
 
 
 def safe_json(value: Any) -> str:
-    """Write JSON that may stand in a script element of a page.
+    r"""Write JSON that may stand in a script element of a page.
 
     Parameters
     ----------
@@ -81,6 +81,6 @@ def safe_json(value: Any) -> str:
     Examples
     --------
     >>> safe_json({"name": "</script>"})
-    '{"name":"\\\\u003c/script\\\\u003e"}'
+    '{"name":"\\u003c/script\\u003e"}'
     """
     return json.dumps(value, allow_nan=False, ensure_ascii=False, separators=(",", ":")).translate(_ESCAPES)

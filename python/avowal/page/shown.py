@@ -17,7 +17,7 @@ _VISIBLE = {
 
 
 def shown(text: str) -> str:
-    """Make control characters and marks of direction visible; everything else stays as it is.
+    r"""Make control characters and marks of direction visible; everything else stays as it is.
 
     Parameters
     ----------
@@ -31,7 +31,7 @@ def shown(text: str) -> str:
 
     Examples
     --------
-    >>> shown("tea\\x00\\u202e<b>")
+    >>> shown("tea\x00\u202e<b>")
     'tea␀⟨U+202E⟩<b>'
     """
     return text.translate(_VISIBLE)
