@@ -55,18 +55,19 @@ def course(figures: Figures, ran: Ran | None) -> list[Row]:
         ``valid`` (None for training) and ``state``.
     """
     if ran is not None:
-        return [_stage(each) for each in ran.status.stages]
+        several = len(ran.collected.study.training.seeds) > 1
+        return [_stage(each, several) for each in ran.status.stages]
     return [row for model in figures.result.models for row in _published(figures, model)]
 
 
-def _stage(each: StageStatus) -> Row:
+def _stage(each: StageStatus, several: bool) -> Row:
     stage, counts = each.account.stage, each.counts
     sends = stage.sends
     train = isinstance(sends, Training)
     return {
         "model": stage.base,
         "step": "train" if train else "decide" if sends.kind == "decisions" else "report",
-        "label": _label(stage),
+        "label": _label(stage, several),
         "shown": _shown(stage),
         "asked": "" if train else ASKED_FOR[sends.kind],
         "planned": None if train else counts.planned,
@@ -75,11 +76,11 @@ def _stage(each: StageStatus) -> Row:
     }
 
 
-def _label(stage: Stage) -> str:
+def _label(stage: Stage, several: bool) -> str:
     if isinstance(stage.sends, Training):
         label = TRAINED[stage.role]
         taught = {None: "", "targets": "", "learned": "learned weights", "shuffled": "shuffled reports"}[stage.label]
-        more = [taught, stage.dose or "", "" if stage.seed is None else f"seed {stage.seed}"]
+        more = [taught, stage.dose or "", f"seed {stage.seed}" if several else ""]
         return ", ".join([label, *(each for each in more if each)])
     return stage.name.removeprefix(f"{stage.base}: ")
 

@@ -15,7 +15,7 @@ from avowal.page.headline import Headline, bars, headline, scatter
 from avowal.page.methods import cite, methods
 from avowal.page.money import Money, money
 from avowal.page.panels import Panel, panels, weights
-from avowal.page.provenance import Provenance, check_command, provenance
+from avowal.page.provenance import Provenance, check_command, named, provenance
 from avowal.page.sources import Source
 from avowal.page.sweeps import Powered, powered
 from avowal.page.tables import Table
@@ -156,14 +156,14 @@ def _state(source: Source) -> str:
         return "A sweep over designs." if source.kind == "sweep" else "A folder of the authors' files."
     status = source.ran.status
     states = [each.account.state for each in status.stages]
-    done = states.count("finished")
-    where = "simulated models, no language model was asked" if source.ran.simulated else f"replies from {status.endpoint}"
+    done, again = states.count("finished"), f"avowal run {named(source)}"
     if status.endpoint is None:
-        return f"A study that has not been run: none of its {len(states)} stages has begun."
-    under_way = f", {status.holder} runs it now" if status.holder is not None else ""
+        return f"A study that has not been run: none of its {len(states)} stages has begun; {again} begins."
+    where = "simulated models, no language model was asked" if source.ran.simulated else f"replies from {status.endpoint}"
     if done == len(states):
-        return f"A finished study of {len(states)} stages; {where}{under_way}."
-    return f"A study half way: {done} of {len(states)} stages finished; {where}{under_way}."
+        return f"A finished study of {len(states)} stages; {where}."
+    goes_on = f"{status.holder} runs it now" if status.holder is not None else f"{again} goes on"
+    return f"A study half way: {done} of {len(states)} stages finished; {where}; {goes_on}."
 
 
 def _results(found: Results) -> Row:

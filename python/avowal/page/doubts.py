@@ -115,7 +115,9 @@ def doubts(figures: Figures, check: Mapping[str, Any] | None, command: str) -> D
     Doubts
     """
     return Doubts(
-        beside=tuple(_beside(figures, model, place) for place, model in enumerate(figures.result.models, 1)),
+        beside=tuple(
+            _beside(figures, model, place) for place, model in enumerate(figures.result.models, 1) if model.sets
+        ),
         gains=_gains(figures),
         folds=_folds(figures),
         differences=_differences(figures),
@@ -281,7 +283,8 @@ def _methods(check: Mapping[str, Any]) -> Iterator[Table]:
 
 def _notes(figures: Figures, check: Mapping[str, Any] | None, command: str) -> Iterator[str]:
     if check is None:
-        yield f"Nobody has asked Stan yet: {command} does, and the page then shows its answer beside these."
+        given = " with --check check.json" if ">" in command else ""
+        yield f"Nobody has asked Stan yet. After {command} the page{given} shows its answer beside these."
         return
     yield f"Stan by {check['engine']}; intervals at .95, Stan's of highest density."
     yield from (f"Warning: {line}" for line in check["warnings"])
@@ -321,8 +324,8 @@ def _remarks(figures: Figures) -> Iterator[str]:
             f"than {number(PAPERS_CHANGE)}; the paper says that none of its own did."
         )
     yield from _access(figures)
-    if not any(found.beside.crossed_r is not None for m in figures.result.models for found in m.sets.values()):
-        yield "There is no second base model with weights of its own, so nothing can be said of privileged access."
+    if changes and not any(found.beside.crossed_r is not None for m in figures.result.models for found in m.sets.values()):
+        yield "There is no second base model with weights of its own: nothing can be said of privileged access."
 
 
 def _access(figures: Figures) -> Iterator[str]:

@@ -33,7 +33,7 @@ class Headline:
     warnings
         As the analysis gives them.
     accuracies
-        The accuracies of all models.
+        The accuracies of all models; None where there is none.
     missing
         What could not be computed, and why; None where nothing is missing.
     undrawn
@@ -42,7 +42,7 @@ class Headline:
 
     sentences: tuple[str, ...]
     warnings: tuple[str, ...]
-    accuracies: Table
+    accuracies: Table | None
     missing: Table | None
     undrawn: tuple[str, ...]
 
@@ -188,7 +188,9 @@ def _amount(gain: Gain) -> str:
     return written(gain.cluster.estimate, interval) + (" (not told from zero)" if unsure else "")
 
 
-def _accuracies(figures: Figures) -> Table:
+def _accuracies(figures: Figures) -> Table | None:
+    if not any(model.sets for model in figures.result.models):
+        return None
     rows = []
     for model in figures.result.models:
         for name in figures.sets_of(model):
@@ -221,7 +223,7 @@ def contexts_of(figures: Figures, at: tuple[str, ...]) -> Cell:
 
 def _missing(figures: Figures) -> Table | None:
     rows = [
-        (told(model.name), told(LABELS.get(what, FOLDS.get(what, HEADERS.get(what, what)))), told(why))
+        (told(model.name), told(LABELS.get(what, FOLDS.get(what, f"choices, {HEADERS.get(what, what)}"))), told(why))
         for model in figures.result.models
         for what, why in model.missing.items()
         if why != NOT_ASKED

@@ -192,16 +192,17 @@ def table(part: Part, place: str) -> Table:
     Table
         One row for each attribute.
     """
+    aimed = any(each.target is not None for each in part.attributes)
     rows = [
         (
             told(each.name),
-            figure(each.target, "points"),
+            *([figure(each.target, "points")] if aimed else []),
             estimate(each.learned, each.ends, "points"),
             *(figure(each.mean(name), "points") for name in part.sets),
         )
         for each in part.attributes
     ]
-    columns = ("attribute", "target", "learned", *(LABELS[name] for name in part.sets))
+    columns = ("attribute", *(["target"] if aimed else []), "learned", *(LABELS[name] for name in part.sets))
     return Table(place, part.model, columns, tuple(rows))
 
 

@@ -15,7 +15,7 @@ from avowal.page.accounts import short
 from avowal.page.sources import Ran, Source
 from avowal.page.tables import Cell, Table, count, figure, told
 
-__all__ = ["Provenance", "check_command", "provenance"]
+__all__ = ["Provenance", "check_command", "named", "provenance"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,13 +67,11 @@ def provenance(source: Source) -> Provenance:
 
 def check_command(source: Source) -> str:
     """Return the command that asks Stan about what the page is made from."""
-    if source.kind == "folder":
-        where = shlex.quote(source.path)
-        return f"avowal check {where} --json > check.json, then avowal report {where} --check check.json,"
-    return f"avowal check {_named(source)}"
+    return f"avowal check {named(source)}" + (" --json > check.json" if source.kind == "folder" else "")
 
 
-def _named(source: Source) -> str:
+def named(source: Source) -> str:
+    """Return a source as commands take it."""
     return f"{shlex.quote(source.path)}{source.options}"
 
 
@@ -162,20 +160,21 @@ def _day(moment: float | None) -> str:
 
 
 def _commands(source: Source) -> Iterator[tuple[str, str]]:
-    where = _named(source)
-    if source.analysis is not None:
-        settings = source.analysis.settings
-        how = f" --level {settings.level:g} --resamples {settings.resamples} --seed {settings.seed}"
-        if source.kind == "study":
-            yield f"avowal run {where}", "what the study still lacks; it asks for nothing twice"
-            yield f"avowal analyze {where}{how} --json", "every figure of the accuracies"
-            yield f"avowal status {where} --json", "the account of every stage, and its cost"
-        else:
-            how = f" --weights {settings.weights} --replies {settings.replies}{how}"
-            yield f"avowal replicate {where}{how} --json", "every figure of the accuracies"
-        yield check_command(source).rstrip(","), "Stan's answer beside them"
-        more = how if source.kind == "folder" else f" --level {settings.level:g} --resamples {settings.resamples} --seed {settings.seed}"
-        yield f"avowal report {where}{more}", "this page"
-        yield f"avowal report {where}{more} --json", "everything on it as one document"
-    else:
+    where = named(source)
+    if source.analysis is None:
         yield f"avowal report {where}", "this page"
+        return
+    settings = source.analysis.settings
+    how = f" --level {settings.level:g} --resamples {settings.resamples} --seed {settings.seed}"
+    if source.kind == "study":
+        yield f"avowal run {where}", "what the study still lacks; it asks for nothing twice"
+        yield f"avowal analyze {where}{how} --json", "every figure of the accuracies"
+        yield f"avowal status {where} --json", "the account of every stage, and its cost"
+        yield f"avowal check {where}", "Stan's answer beside them"
+    else:
+        how = f" --weights {settings.weights} --replies {settings.replies}{how}"
+        yield f"avowal replicate {where}{how} --json", "every figure of the accuracies"
+        yield f"avowal check {where} --json > check.json", "Stan's answer, for --check check.json"
+    check = " --check check.json" if source.check is not None and source.kind == "folder" else ""
+    yield f"avowal report {where}{how}{check}", "this page"
+    yield f"avowal report {where}{how}{check} --json", "everything on it as one document"
