@@ -157,8 +157,7 @@ def accuracies(rows: Sequence[Row]) -> Spec:
         drawn,
         [
             _line({"x": {"datum": 0}}),
-            _where("isValid(datum.low) && isValid(datum.high)", layer({"type": "rule", "strokeWidth": 1.8}, coloured,
-                   place, across, {"x": across["x"] | {"field": "low"}, "x2": {"field": "high"}}, tooltip)),
+            _interval(1.8, coloured, place, across, tooltip),
             _where("!datum.baseline", layer(point | {"filled": True}, *marks)),
             _where("datum.baseline", layer(point | {"filled": False}, *marks)),
             layer({"type": "text", "align": "left", "dx": 7, "baseline": "middle", "aria": False}, place,
@@ -210,14 +209,14 @@ def multiverse(rows: Sequence[Row]) -> Spec:
     tooltip = _tooltip(("model", "model"), ("panel", "set"), ("variant", "computed"), ("estimate", "estimate"),
                        ("low", "from"), ("high", "to"))  # fmt: skip
     coloured = {"color": _by_model("color", models)}
+    broken = {"type": "rule", "strokeDash": [3, 3], "opacity": 0.55, "aria": False}
     return _faceted(
         "Strips of dots with intervals: each accuracy in all ways in which it was computed.",
         drawn,
         [
             _line({"x": {"datum": 0}}),
-            _where("datum.first", layer({"type": "rule", "strokeDash": [3, 3], "opacity": 0.55}, coloured, across)),
-            _where("isValid(datum.low) && isValid(datum.high)", layer({"type": "rule", "strokeWidth": 1.5}, coloured,
-                   place, across, {"x": across["x"] | {"field": "low"}, "x2": {"field": "high"}}, tooltip)),
+            _where("datum.first", layer(broken, coloured, across)),
+            _interval(1.5, coloured, place, across, tooltip),
             layer({"type": "point", "filled": True, "opacity": 1, "size": 44}, coloured,
                   {"shape": _by_model("shape", models)}, place, across, tooltip),
         ],
@@ -256,6 +255,14 @@ def _scatter_layers(models: list[str]) -> list[Spec]:
 def _line(encoding: Spec, **look: Any) -> Spec:
     """Return one faint line. Without a row of its own it would be drawn once for each row of the chart."""
     return {"data": {"values": [{}]}, **layer({"type": "rule", "style": "faint", "aria": False, **look}, encoding)}
+
+
+def _interval(width: float, *encodings: Spec) -> Spec:
+    """Return bars from ``low`` to ``high``, where there are such ends; what they are is said by the marks on them."""
+    mark = {"type": "rule", "strokeWidth": width, "aria": False}
+    found = layer(mark, *encodings)
+    found["encoding"] |= {"x": found["encoding"]["x"] | {"field": "low"}, "x2": {"field": "high"}}
+    return _where("isValid(datum.low) && isValid(datum.high)", found)
 
 
 def _at(channel: Spec, place: Spec) -> Spec:

@@ -21,8 +21,8 @@ BOX, GAP, DOWN, PAD, LINE = 180, 26, 20, 10, 15
 """Least width of a box, the room between boxes beside and below each other and between a box and its text, and the
 height of a line; pixels."""
 
-LETTER = 6.1
-"""Width of a letter in a box, bold and in capitals now and then; pixels."""
+LETTER, SMALL = 6.1, 5.2
+"""Width of a letter of a label, which is bold, and of a detail; pixels."""
 
 STEPS = ("train", "decide", "report")
 
@@ -62,7 +62,7 @@ def diagram(stages: Sequence[Row], width: float = 1100) -> str:
     top = 0.0
     for model, held in lanes.items():
         name = next(iter(fitted(model, int(width // 8), 1)), "–")
-        drawn = [_box(each, int((grid.box - 2 * PAD) / LETTER)) for each in held]
+        drawn = [_box(each, grid.box - 2 * PAD) for each in held]
         lane, low = _lane(drawn, top + 28, grid)
         parts += [text(1, top + 16, name, "lane"), *lane]
         told.append(f"{model}: {', then '.join(box.told for box in drawn)}")
@@ -109,7 +109,8 @@ class _Box:
         return LINE * len(self.lines) + 2 * PAD - 4
 
 
-def _box(stages: Sequence[Row], letters: int) -> _Box:
+def _box(stages: Sequence[Row], width: float) -> _Box:
+    letters, small = int(width / LETTER), int(width / SMALL)
     first, last, shared = stages[0], stages[-1], len(stages) > 1
     states = {stage["state"] for stage in stages}
     state = str(first["state"]) if len(states) == 1 else "half way"
@@ -117,14 +118,11 @@ def _box(stages: Sequence[Row], letters: int) -> _Box:
     lines = [("kind", first["step"] if state == "done" else f"{first['step']}, {state}")]
     if shared:
         lines += [("label", f"{len(stages)} stages, from")]
-        lines += [("detail", line) for line in fitted(first["label"], letters, 2)]
-        lines += [("detail", line) for line in fitted(f"to {last['label']}", letters, 2)]
+        details = [first["label"], f"to {last['label']}"]
     else:
         lines += [("label", line) for line in fitted(first["label"], letters, 3)]
-        for key in ("shown", "asked"):
-            lines += [
-                ("detail", line) for line in (fitted(f"{key}: {first[key]}", letters + 2, 2) if first[key] else [])
-            ]
+        details = [f"{key}: {first[key]}" for key in ("shown", "asked") if first[key]]
+    lines += [("detail", line) for detail in details for line in fitted(detail, small, 2)]
     lines += [("count", counts)] if counts else []
     words = [", ".join(str(stage[key]) for key in ("label", "shown", "asked") if stage[key]) for stage in stages]
     told = ", ".join(part for part in ("; ".join(words), counts, state) if part)

@@ -18,7 +18,7 @@ def style() -> str:
     Returns
     -------
     str
-        For a style element. Colours come from the custom properties ``--box`` and ``--series-1`` to ``--series-7``, where
-        the page sets them, and else from the colour of its text.
+        For a style element. Colours come from the custom properties ``--box`` and ``--series-1`` to ``--series-7``,
+        where the page sets them, and else from the colour of its text.
     """
     return files("avowal.page").joinpath("drawings.css").read_text(encoding="utf-8")

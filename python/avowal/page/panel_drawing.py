@@ -39,8 +39,8 @@ def panel(attributes: Sequence[Row], width: float = 420) -> str:
     Returns
     -------
     str
-        An ``svg`` element, coloured by classes. Each set has a number, a line of dots below the weights, and a stroke at
-        their mean. Dots less than half a pixel apart are one: 200 panels have to fit on a page.
+        An ``svg`` element, coloured by classes. Each set has a number, a line of dots below the weights, and a stroke
+        at their mean. Dots less than half a pixel apart are one: 200 panels have to fit on a page.
     """
     sets = list(dict.fromkeys(name for each in attributes for name in each["reports"]))
     sheet = _Sheet(width)
