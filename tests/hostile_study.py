@@ -11,8 +11,8 @@ from filled_study import BASE, MINI, body, fill, folder
 IMAGE = "<img src=x onerror=alert(1)>"
 SCRIPT = "</script><script>alert(2)</script>"
 NAMES = (
-    IMAGE, SCRIPT, "\"quoted' & {{ braces }} {% raw %}", "back\\slash\x07bell", "\u202eturned\u2066round", "=1+1", "שלום",
-    "line\nbreak", "<!-- comment", "tea", "a" * 300, "`ticks` ${x}",
+    IMAGE, SCRIPT, "\"quoted' & {{ braces }} {% raw %}", "back\\slash\x07bell", "\u202eturned\u2066round", "=1+1",
+    "שלום", "line\nbreak", "<!-- comment", "tea", "a" * 300, "`ticks` ${x}",
 )  # fmt: skip
 REPLY = f"</pre>{IMAGE}{SCRIPT}\x1b[31m\u202e\x00 -->"
 

@@ -55,8 +55,8 @@ def report(
 ) -> None:
     """Write one page with all results of a study, of a folder of the paper's files, or of a sweep.
 
-    The page is one file that asks nothing of a network. A study may be half way, or never run: the page shows what there
-    is, and says what is missing.
+    The page is one file that asks nothing of a network. A study may be half way, or never run: the page shows what
+    there is, and says what is missing.
 
     Example: avowal report mine --open
     """

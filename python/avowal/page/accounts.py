@@ -301,9 +301,9 @@ def _choices(figures: Figures) -> Table | None:
         "predicted", "cross-validated", "split-half reliability", "agree with targets", "r with targets",
     )  # fmt: skip
     note = (
-        f"A context has an A/B bias where its intercept is more than {number(Z_LIMIT)} standard errors from zero; five in "
-        "a hundred have by chance. The fits take it out of the weights. Predicted: the share of choices that the weights "
-        "tell, in sample and of choices left out. The reliability says how consistent choices are from half to half."
+        f"A context has an A/B bias where its intercept is more than {number(Z_LIMIT)} standard errors from zero; five "
+        "in a hundred have by chance. The fits take it out of the weights. Predicted: the share of choices that the "
+        "weights tell, in sample and of choices left out. The reliability says how consistent choices are from half to half."
     )
     return Table("choices", "How the choices were made", columns, tuple(rows), note) if rows else None
 
@@ -370,5 +370,3 @@ def _words(each: StageStatus) -> Iterator[str]:
     for how, read in (("strictly", account.strict), ("leniently", account.lenient)):
         if read is not None and read.valid != each.counts.valid:
             yield f"{name}: read {how}, {read.valid:,} of {read.planned:,} would be valid."
-
-

@@ -57,7 +57,7 @@ def course(figures: Figures, ran: Ran | None) -> list[Row]:
     if ran is not None:
         several = len(ran.collected.study.training.seeds) > 1
         return [_stage(each, several) for each in ran.status.stages]
-    return [row for model in figures.result.models for row in _published(figures, model)]
+    return [row for model in figures.result.models for row in _published(model)]
 
 
 def _stage(each: StageStatus, several: bool) -> Row:
@@ -95,7 +95,7 @@ def _shown(stage: Stage) -> str:
     return f"{contexts}, {sends.trials:,} pair{'' if sends.trials == 1 else 's'} each"
 
 
-def _published(figures: Figures, model: ModelResult) -> Iterator[Row]:
+def _published(model: ModelResult) -> Iterator[Row]:
     """Yield what a folder's files tell; training files belong to no model and aren't counted."""
     done: Row = {"model": model.name, "state": "done", "asked": "", "planned": None, "valid": None}
     reported = {name: _reported(model, name, *told) for name, *told in PUBLISHED if name in model.sets}

@@ -159,7 +159,9 @@ def _state(source: Source) -> str:
     done, again = states.count("finished"), f"avowal run {named(source)}"
     if status.endpoint is None:
         return f"A study that has not been run: none of its {len(states)} stages has begun; {again} begins."
-    where = "simulated models, no language model was asked" if source.ran.simulated else f"replies from {status.endpoint}"
+    where = (
+        "simulated models, no language model was asked" if source.ran.simulated else f"replies from {status.endpoint}"
+    )
     if done == len(states):
         return f"A finished study of {len(states)} stages; {where}."
     goes_on = f"{status.holder} runs it now" if status.holder is not None else f"{again} goes on"

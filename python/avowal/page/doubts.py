@@ -26,10 +26,10 @@ ROWS: dict[str, tuple[str, Form, str | None, str]] = {
     "context bootstrap": ("r", "r", "bootstrap_percentile", "Contexts drawn anew; covers .93 where it says .95."),
     "other model's weights": (
         "crossed_r", "r", None,
-        "The same reports against the weights of another model. An accuracy well above it speaks for privileged access; "
-        "one near it needs none.",
+        "The same reports against the weights of another model. An accuracy well above it speaks for privileged "
+        "access; one near it needs none.",
     ),
-    "target weights": ("r_target", "r", None, "Reports against what training was to instil, rather than against what it did."),
+    "target weights": ("r_target", "r", None, "Against what training was to instil, rather than against what it did."),
     "without ±100": (
         "r_without_extremes", "r", None,
         "Without the entries whose weight rounds to ±100: one per context is ±100 by the scaling alone.",
@@ -37,17 +37,17 @@ ROWS: dict[str, tuple[str, Form, str | None, str]] = {
     "without odd replies": ("r_in_range", "r", None, "Without replies beyond ±100 or of nothing but zeros."),
     "replies beyond ±100": ("out_of_range", "count", None, "They stay in r."),
     "replies all zero": ("all_zero", "count", None, "They stay in r."),
-    "rescaled per context": ("r_rescaled", "r", None, "Each context's largest report made ±100, as its largest weight is."),
+    "rescaled per context": ("r_rescaled", "r", None, "Each context's largest report made ±100, as its weight is."),
     "within contexts": ("r_within", "r", None, "The mean of the correlations within single contexts."),
-    "same sign": ("sign_agreement", "share", None, "Entries in which report and weight point the same way; half by chance."),
-    "same top attribute": ("top_agreement", "share", None, "Contexts in which both name the same attribute as weightiest."),
+    "same sign": ("sign_agreement", "share", None, "Entries in which both point the same way; half by chance."),
+    "same top attribute": ("top_agreement", "share", None, "Contexts in which both have the same largest attribute."),
     "noise ceiling": ("ceiling", "r", None, "What true reports would reach, as weights are estimated with error."),
     "r / ceiling": ("corrected", "r", None, "The accuracy, corrected for that error."),
     "reports' reliability": ("reliability", "r", None, "How well halves of the replies agree: the reports' own noise."),
     "follows the pair": (
         "follows_pair", "r", None,
-        "How far a report's size goes with the difference shown beside the question. Well above zero, some of each report "
-        "describes the pair rather than the weights.",
+        "How far a report's size goes with the difference shown beside the question. Well above zero, some of each "
+        "report describes the pair rather than the weights.",
     ),
     "bounds with lost replies": ("r", "r", "bounds", "Where r could lie, had every lost reply come and said anything."),
 }  # fmt: skip
@@ -73,7 +73,7 @@ AWAY = 1e-6
 
 @dataclass(frozen=True, slots=True)
 class Doubts:
-    """Is it real?
+    """What the question "Is it real?" is answered with.
 
     Attributes
     ----------
@@ -177,9 +177,7 @@ def _beside(figures: Figures, model: ModelResult, place: int) -> Table:
     names = figures.sets_of(model)
     rows = []
     for label, (key, form, interval, _) in ROWS.items():
-        cells = [
-            figures.cell("models", model.name, "accuracy", name, key, form=form, ends=interval) for name in names
-        ]
+        cells = [figures.cell("models", model.name, "accuracy", name, key, form=form, ends=interval) for name in names]
         if interval in ("bounds", "bootstrap_percentile"):
             # The estimate stands in the first row already.
             cells = [Cell(None, form, cell.low, cell.high, reason=cell.reason) for cell in cells]
@@ -192,8 +190,7 @@ def _gains(figures: Figures) -> Table | None:
     rows = []
     for name in figures.result.gains:
         by_model = figures.value("gain", name, "by_model")
-        for model in by_model:
-            rows.append(_gain(figures, gain_name(name), model, "gain", name, "by_model", model))
+        rows += [_gain(figures, gain_name(name), model, "gain", name, "by_model", model) for model in by_model]
         if len(by_model) > 1:
             rows.append(_gain(figures, gain_name(name), "mean of the models", "gain", name))
     columns = ("weights", "model", "gain in r [by context]", "gain in slope [the paper's]", "common contexts")
@@ -292,7 +289,7 @@ def _notes(figures: Figures, check: Mapping[str, Any] | None, command: str) -> I
     if not check["warnings"]:
         yield "No conclusion depends on the method."
     if _outdated(figures, check):
-        yield f"Warning: the check was made of other data than this page, or by other settings: {command} makes it anew."
+        yield f"Warning: the check was made of other data than this page, or otherwise: {command} makes it anew."
 
 
 def _outdated(figures: Figures, check: Mapping[str, Any]) -> bool:
@@ -324,7 +321,9 @@ def _remarks(figures: Figures) -> Iterator[str]:
             f"than {number(PAPERS_CHANGE)}; the paper says that none of its own did."
         )
     yield from _access(figures)
-    if changes and not any(found.beside.crossed_r is not None for m in figures.result.models for found in m.sets.values()):
+    if changes and not any(
+        found.beside.crossed_r is not None for m in figures.result.models for found in m.sets.values()
+    ):
         yield "There is no second base model with weights of its own: nothing can be said of privileged access."
 
 
@@ -335,8 +334,8 @@ def _access(figures: Figures) -> Iterator[str]:
             found = model.sets.get(name)
             if found is not None and found.accuracy.r is not None and found.beside.crossed_r is not None:
                 yield (
-                    f"Privileged access: {model.name}'s reports ({LABELS[name]}) correlate {number(found.accuracy.r)} with "
-                    f"its own {whose} weights, and {number(found.beside.crossed_r)} with those of other models."
+                    f"Privileged access: {model.name}'s reports ({LABELS[name]}) correlate {number(found.accuracy.r)} "
+                    f"with its own {whose} weights, and {number(found.beside.crossed_r)} with those of other models."
                 )
                 break
 

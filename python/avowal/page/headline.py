@@ -231,4 +231,3 @@ def _missing(figures: Figures) -> Table | None:
     if not rows:
         return None
     return Table("missing", "What there is not yet", ("model", "what", "why"), tuple(rows))
-

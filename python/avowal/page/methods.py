@@ -24,10 +24,10 @@ PAPER = (
 SIMULATED = "The models were simulated by avowal's own provider: no language model was asked."
 
 WEIGHTS = (
-    "The weights behind the choices were estimated for each context by a logistic regression of the choice on the options' "
-    "differences in units of each attribute's range (posterior mode; normal priors with standard deviation 1 on the "
-    "slopes, Student-t with 3 degrees of freedom and scale 2.5 on the centred intercept), and scaled so that each context's "
-    "largest is ±100."
+    "The weights behind the choices were estimated for each context by a logistic regression of the choice on the "
+    "options' differences in units of each attribute's range (posterior mode; normal priors with standard deviation 1 on the "
+    "slopes, Student-t with 3 degrees of freedom and scale 2.5 on the centred intercept), and scaled so that each "
+    "context's largest is ±100."
 )
 
 
@@ -46,7 +46,11 @@ def methods(figures: Figures, ran: Ran | None) -> str:
     str
         Sentences on what was done, what was lost, how it was computed, and what came out.
     """
-    parts = [*(_design(ran) if ran is not None else _folder(figures)), *_computed(figures), *headline(figures).sentences]
+    parts = [
+        *(_design(ran) if ran is not None else _folder(figures)),
+        *_computed(figures),
+        *headline(figures).sentences,
+    ]
     return " ".join(parts)
 
 
@@ -77,8 +81,8 @@ def _trained(study: StudyFile, asked: str) -> Iterator[str]:
     lines = len(contexts) * design.training
     yield (
         f"{asked} decided on behalf of {len(contexts)} characters (trained contexts, {_sizes(study)}) for whom target "
-        f"weights were drawn, after fine-tuning on {lines:,} choices that follow these ({design.training} pairs for each "
-        f"context, {training.epochs} epochs), and on behalf of {len(study.native)} others (native contexts), for whom "
+        f"weights were drawn, after fine-tuning on {lines:,} choices that follow these ({design.training} pairs for "
+        f"each context, {training.epochs} epochs), and on behalf of {len(study.native)} others (native contexts), for whom "
         f"nothing was trained. Each decided between {design.decisions} pairs of options in each trained and "
         f"{design.native_decisions} in each native context, none of which were in the training."
     )
@@ -86,8 +90,8 @@ def _trained(study: StudyFile, asked: str) -> Iterator[str]:
     yield (
         f"Each reported its weights {design.reports} times for each context: before any training, after it, and after "
         f"introspection training on reports of {_joined([taught[each] for each in training.introspection])}; that was "
-        f"on one fold of the trained contexts ({len(first)} and {len(contexts) - len(first)}) with reports asked for on "
-        "the other, and on all of them with reports asked for on native contexts."
+        f"on one fold of the trained contexts ({len(first)} and {len(contexts) - len(first)}) with reports asked for "
+        "on the other, and on all of them with reports asked for on native contexts."
     )
 
 
@@ -122,7 +126,9 @@ def _computed(figures: Figures) -> Iterator[str]:
             f"({percent(account.share_lost)}) lost{why}."
         )
     yield WEIGHTS if result.settings.weights == "fitted" else "The weights are the authors' published estimates."
-    held_out = any(SETS[name][1] != (name,) and not native(SETS[name][0]) for model in result.models for name in model.sets)
+    held_out = any(
+        SETS[name][1] != (name,) and not native(SETS[name][0]) for model in result.models for name in model.sets
+    )
     crossed = " Folds are standardised by themselves and taken together." if held_out else ""
     yield (
         "Reports were averaged over each context's valid replies, as given, and correlated with the weights over all "

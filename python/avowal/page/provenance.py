@@ -58,7 +58,9 @@ def provenance(source: Source) -> Provenance:
     return Provenance(
         versions=_table("versions", "Versions", ("what", "version"), _versions()),
         settings=_table("settings", "Settings and seeds", ("setting", "value"), list(_settings(source))),
-        files=_table("files", "Files", ("file", "SHA-256"), [(told(each.name), told(each.digest)) for each in source.files]),
+        files=_table(
+            "files", "Files", ("file", "SHA-256"), [(told(each.name), told(each.digest)) for each in source.files]
+        ),
         models=None if ran is None else _models(ran),
         answered=None if ran is None else _answered(ran),
         commands=tuple(_commands(source)),
@@ -144,7 +146,11 @@ def _models(ran: Ran) -> Table | None:
         for each in ran.status.stages
         for job in jobs.get(each.account.stage.name, ())
     ]
-    return _table("models", "Trained models", ("base model", "trained by", "model", "began", "ended"), rows) if rows else None
+    return (
+        _table("models", "Trained models", ("base model", "trained by", "model", "began", "ended"), rows)
+        if rows
+        else None
+    )
 
 
 def _answered(ran: Ran) -> Table | None:

@@ -62,8 +62,8 @@ def render(page: Page) -> str:
     Returns
     -------
     str
-        One file: styles, scripts and data stand in it. Names and replies are escaped, what no eye can see in them is made
-        visible, and the file's own policy forbids every request and every script but those that it came with.
+        One file: styles, scripts and data stand in it. Names and replies are escaped, what no eye can see in them is
+        made visible, and the file's own policy forbids every request and every script but those that it came with.
     """
     from markupsafe import Markup
 

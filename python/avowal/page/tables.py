@@ -1,4 +1,4 @@
-"""Tables: figures with what stands beside them, as the page shows them and as files of comma-separated values hold them."""
+"""Tables: figures with what stands beside them, as the page shows them and as CSV files hold them."""
 
 from __future__ import annotations
 
