@@ -56,6 +56,7 @@ def demo(folder: Path, *, seed: int) -> int:
     with watching() as watch:
         found = run(folder, seed=seed, watch=watch)
     _print([*printed(found.analysis), f"The study is in {folder}, its tables in {folder / 'tables'}."])
+    click.echo(f"The page of all results: {found.page}")
     return 1 if found.outcome.stopped else 0
 
 

@@ -4,12 +4,8 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import click
-
-if TYPE_CHECKING:
-    from avowal.page.data import Page
 
 __all__ = ["report"]
 
@@ -74,8 +70,11 @@ def report(
     if as_json:
         click.echo(json.dumps(built.to_dict(), indent=2, allow_nan=False))
         return
-    default = source / "report.html" if built.kind == "study" else Path("report.html")
-    written = _write(built, default if html is None else html)
+    from avowal.page.render import PAGE, write
+
+    default = source / PAGE if built.kind == "study" else Path(PAGE)
+    written = default if html is None else html
+    write(built, written)
     click.echo(written)
     if pdf is not None:
         from avowal.page.pdf import print_page
@@ -86,13 +85,3 @@ def report(
         import webbrowser
 
         webbrowser.open(written.resolve().as_uri())
-
-
-def _write(built: Page, path: Path) -> Path:
-    from avowal.page.render import render
-    from avowal.study.whole import whole
-
-    text = render(built)
-    with whole(path) as part:
-        part.write_text(text, encoding="utf-8", newline="\n")
-    return path

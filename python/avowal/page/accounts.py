@@ -303,7 +303,7 @@ def _choices(figures: Figures) -> Table | None:
     note = (
         f"A context has an A/B bias where its intercept is more than {number(Z_LIMIT)} standard errors from zero; five "
         "in a hundred have by chance. The fits take it out of the weights. Predicted: the share of choices that the "
-        "weights tell, in sample and of choices left out. The reliability says how consistent choices are from half to half."
+        "weights tell, in sample and of choices left out. The reliability says how consistent choices are."
     )
     return Table("choices", "How the choices were made", columns, tuple(rows), note) if rows else None
 

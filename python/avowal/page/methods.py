@@ -25,8 +25,8 @@ SIMULATED = "The models were simulated by avowal's own provider: no language mod
 
 WEIGHTS = (
     "The weights behind the choices were estimated for each context by a logistic regression of the choice on the "
-    "options' differences in units of each attribute's range (posterior mode; normal priors with standard deviation 1 on the "
-    "slopes, Student-t with 3 degrees of freedom and scale 2.5 on the centred intercept), and scaled so that each "
+    "options' differences in units of each attribute's range (posterior mode; normal priors with standard deviation 1 "
+    "on the slopes, Student-t with 3 degrees of freedom and scale 2.5 on the centred intercept), and scaled so that each "
     "context's largest is ±100."
 )
 
@@ -82,8 +82,8 @@ def _trained(study: StudyFile, asked: str) -> Iterator[str]:
     yield (
         f"{asked} decided on behalf of {len(contexts)} characters (trained contexts, {_sizes(study)}) for whom target "
         f"weights were drawn, after fine-tuning on {lines:,} choices that follow these ({design.training} pairs for "
-        f"each context, {training.epochs} epochs), and on behalf of {len(study.native)} others (native contexts), for whom "
-        f"nothing was trained. Each decided between {design.decisions} pairs of options in each trained and "
+        f"each context, {training.epochs} epochs), and on behalf of {len(study.native)} others (native contexts), for "
+        f"whom nothing was trained. Each decided between {design.decisions} pairs of options in each trained and "
         f"{design.native_decisions} in each native context, none of which were in the training."
     )
     taught = {"targets": "the target weights", "learned": "the learned weights", "shuffled": "shuffled weights"}

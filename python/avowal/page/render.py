@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from hashlib import sha256
 from importlib.resources import files
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
@@ -25,7 +26,10 @@ from avowal.page.tables import Table
 if TYPE_CHECKING:
     from jinja2 import Environment
 
-__all__ = ["render"]
+__all__ = ["PAGE", "render", "write"]
+
+PAGE = "report.html"
+"""The name of a page, in a study's folder."""
 
 PREFIX = "chart-"
 
@@ -96,6 +100,23 @@ def render(page: Page) -> str:
             policy=_policy([*scripts, *([drawing] if specs else [])]),
         )
     )
+
+
+def write(page: Page, path: Path) -> None:
+    """Write a page as a file, whole or not at all.
+
+    Parameters
+    ----------
+    page
+        Its data.
+    path
+        The file.
+    """
+    from avowal.study.whole import whole
+
+    text = render(page)
+    with whole(path) as part:
+        part.write_text(text, encoding="utf-8", newline="\n")
 
 
 def _charts(page: Page) -> dict[str, Any]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from hashlib import sha256
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
     from avowal.study.status import Status
     from avowal.sweep.power import Power
 
-__all__ = ["Answered", "File", "Ran", "Source", "read"]
+__all__ = ["Answered", "File", "Ran", "Source", "of_study", "read"]
 
 SWEEP = "sweep"
 """The folder of a sweep, in a study's."""
@@ -160,6 +161,62 @@ def read(
     return _folder(home, how, check, progress)
 
 
+def of_study(
+    here: Place,
+    collected: Collected,
+    found: Material,
+    analysis: Analysis,
+    *,
+    provider: str | None = None,
+    check: Path | None = None,
+    prices: Prices | None = None,
+) -> Source:
+    """Take a study whose tables have been read and analysed already.
+
+    Parameters
+    ----------
+    here
+        Where it runs.
+    collected, found, analysis
+        Its tables, as material, and the analysis of that.
+    provider, check, prices
+        As for :func:`read`.
+
+    Returns
+    -------
+    Source
+
+    Raises
+    ------
+    InputError
+        For a bad database, or a bad document of a check.
+    """
+    from avowal.page.examples import of_study as examples_of
+    from avowal.study.config import FILE
+    from avowal.study.results import CHECK, TABLES
+    from avowal.study.status import status
+    from avowal.study.store import FILE as DATABASE
+    from avowal.study.store import Store
+
+    with Store.reading(here.folder) as store:
+        answered = () if store is None else _answered(store)
+        examples = examples_of(store, collected)
+    kept = here.folder / TABLES / CHECK
+    return Source(
+        kind="study",
+        name=here.study.name,
+        path=str(here.home),
+        files=_files(here.home / FILE, *(here.folder / f"{DATABASE}{more}" for more in ("", "-wal"))),
+        material=found,
+        analysis=analysis,
+        ran=Ran(collected, status(here, prices, collected), answered, here.simulated),
+        examples=examples,
+        check=_check(check if check is not None or not kept.exists() else kept),
+        sweep=_kept_sweep(here),
+        options="" if provider is None else f" --provider {shlex.quote(provider)}",
+    )
+
+
 def _study(
     home: Path,
     settings: Settings,
@@ -168,35 +225,15 @@ def _study(
     prices: Prices | None,
     progress: Progress | None,
 ) -> Source:
-    from avowal.page.examples import of_study
     from avowal.study.analysis import material
-    from avowal.study.config import FILE
     from avowal.study.place import place
-    from avowal.study.results import CHECK, TABLES
-    from avowal.study.status import look, status
-    from avowal.study.store import FILE as DATABASE
-    from avowal.study.store import Store
+    from avowal.study.status import look
 
     here = place(home, provider)
     collected = look(here, prices)
-    with Store.reading(here.folder) as store:
-        answered = () if store is None else _answered(store)
-        examples = of_study(store, collected)
     found = material(collected)
-    kept = here.folder / TABLES / CHECK
-    return Source(
-        kind="study",
-        name=here.study.name,
-        path=str(home),
-        files=_files(home / FILE, *(here.folder / f"{DATABASE}{more}" for more in ("", "-wal"))),
-        material=found,
-        analysis=analyze(found, replace(settings, replies=here.study.design.reports), progress=progress),
-        ran=Ran(collected, status(here, prices, collected), answered, here.simulated),
-        examples=examples,
-        check=_check(check if check is not None or not kept.exists() else kept),
-        sweep=_kept_sweep(here),
-        options="" if provider is None else f" --provider {provider}",
-    )
+    analysis = analyze(found, replace(settings, replies=here.study.design.reports), progress=progress)
+    return of_study(here, collected, found, analysis, provider=provider, check=check, prices=prices)
 
 
 def _folder(home: Path, settings: Settings, check: Path | None, progress: Progress | None) -> Source:
