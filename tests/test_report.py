@@ -1,7 +1,6 @@
 """The command that writes the page: from every kind of folder, with one clear line where it can't."""
 
 import json
-import os
 import shutil
 from pathlib import Path
 
@@ -32,7 +31,7 @@ def check_of(found, *, away=0.0):
                 held = {"model": model, "quantity": name, "low": 0.1, "high": 0.9, "status": "ok", "problems": []}
                 rows.append(held | {"method": "MAP", "estimate": values["slope"] + away, "difference": 0.0})
                 rows.append(held | {"method": "Stan", "estimate": 0.123456, "difference": 0.01})
-    empty = dict.fromkeys(("weights", "predictive", "gains", "joint", "warnings", "problems"), [])
+    empty = {key: [] for key in ("weights", "predictive", "gains", "joint", "warnings", "problems")}
     return {"engine": "stanli 0.24", **empty, "accuracies": rows, "missing": {}}
 
 
@@ -55,7 +54,7 @@ def test_a_sweep_has_a_page_with_the_numbers_of_its_folder(tmp_path, command, mo
     assert command("report", out).strip() == "report.html"
     assert '"chart-sweep-power"' not in (tmp_path / "report.html").read_text()
     assert 'id="chart-sweep-power"' in (tmp_path / "report.html").read_text()
-    assert "report.html" not in os.listdir(out)
+    assert not (out / "report.html").exists()
 
 
 def test_a_study_shows_its_own_sweep_and_why_there_is_none(tmp_path):

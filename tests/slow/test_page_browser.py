@@ -6,15 +6,11 @@ Screenshots and the PDF are kept in the folder that AVOWAL_ARTEFACTS names, or w
 from __future__ import annotations
 
 import os
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-
-sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
-
 from filled_study import BASE, MINI, fill, folder
 from hostile_study import hostile
 

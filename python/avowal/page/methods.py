@@ -25,9 +25,9 @@ SIMULATED = "The models were simulated by avowal's own provider: no language mod
 
 WEIGHTS = (
     "The weights behind the choices were estimated for each context by a logistic regression of the choice on the "
-    "options' differences in units of each attribute's range (posterior mode; normal priors with standard deviation 1 "
-    "on the slopes, Student-t with 3 degrees of freedom and scale 2.5 on the centred intercept), and scaled so that each "
-    "context's largest is ±100."
+    "options' differences in units of each attribute's range (posterior mode; normal priors with standard deviation "
+    "1 on the slopes, Student-t with 3 degrees of freedom and scale 2.5 on the centred intercept), and scaled so that "
+    "each context's largest is ±100."
 )
 
 
