@@ -149,3 +149,10 @@ def test_open_shows_the_page(tmp_path, command, monkeypatch):
     folder(tmp_path)
     command("report", tmp_path, "--open")
     assert shown == [(Path(tmp_path) / "report.html").resolve().as_uri()]
+
+
+def test_a_dry_run_has_a_page_of_its_own(tmp_path, command):
+    folder(tmp_path)
+    told = command("report", tmp_path, "--provider", "simulated").strip()
+    assert told == str(tmp_path / "simulated-run" / "report.html")
+    assert not (tmp_path / "report.html").exists()

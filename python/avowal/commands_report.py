@@ -72,8 +72,11 @@ def report(
         return
     from avowal.page.render import PAGE, write
 
-    default = source / PAGE if built.kind == "study" else Path(PAGE)
+    default = Path(PAGE) if found.home is None else found.home / PAGE
     written = default if html is None else html
+    if html is None:
+        # A trial run that has not begun has no folder yet.
+        written.parent.mkdir(parents=True, exist_ok=True)
     write(built, written)
     click.echo(written)
     if pdf is not None:

@@ -24,7 +24,7 @@ LONGEST = 2_000
 """Characters of a reply that are shown; a model that talks on must not make the page unreadable."""
 
 _FIRST = """
-select asks.context, asks.trial, requests.body, replies.body, replies.failure,
+select asks.context, asks.trial, requests.body, replies.body,
     min(case when requests.state = 'answered' then 0 else 1000000 end + asks.trial)
 from asks join requests using (key)
     left join replies on replies.id = (select min(id) from replies as r where r.key = asks.key and r.failure is null)
@@ -88,10 +88,13 @@ def of_study(store: Store | None, collected: Collected) -> dict[str, tuple[Examp
     became = _became(collected)
     sent: dict[str, dict[tuple[tuple[str, str], ...], dict[str, Reply]]] = {}
     for stage in _reporting(collected):
-        for context, trial, body, answer, *_ in [] if store is None else store.rows(_FIRST, (stage.name,)):
+        for context, trial, body, answer, _ in [] if store is None else store.rows(_FIRST, (stage.name,)):
             text = None if answer is None else _cut(completion(answer).text)
             reply = Reply(stage.name, text, became.get((stage.name, context, trial), "no reply yet"))
             shown = sent.setdefault(context, {})
+            if text is None and any(stage.base in replies for replies in shown.values()):
+                # A stage that is under way has no better example than the one before it.
+                continue
             for replies in shown.values():
                 replies.pop(stage.base, None)
             shown.setdefault(_messages(body), {})[stage.base] = reply

@@ -93,6 +93,8 @@ class Source:
         A sweep over designs, or why there is none.
     options
         Of the command, so that the page can say how it was made.
+    home
+        The folder that the page belongs into: that of a study's run; None for the folders of others.
     """
 
     kind: Kind
@@ -106,6 +108,7 @@ class Source:
     check: Mapping[str, Any] | None = None
     sweep: Power | str = "none was kept"
     options: str = ""
+    home: Path | None = None
 
 
 def read(
@@ -214,6 +217,7 @@ def of_study(
         check=_check(check if check is not None or not kept.exists() else kept),
         sweep=_kept_sweep(here),
         options="" if provider is None else f" --provider {shlex.quote(provider)}",
+        home=here.folder,
     )
 
 
