@@ -14,8 +14,9 @@ from avowal.account import Account
 from avowal.checks import as_u64, as_units
 from avowal.contexts import Context
 from avowal.display import Shown
+from avowal.errors import InputError
 from avowal.estimators import Estimator, resolve
-from avowal.fit import ArrayFit
+from avowal.fit import ArrayFit, Fit
 from avowal.rng import unit_id
 from avowal.tables import WEIGHT_INTERVALS
 from avowal.text import Table
@@ -260,6 +261,70 @@ def laplace_draws(
         as_u64("threads", threads),
     )
     return flat.reshape(agents, draws, attributes)
+
+
+def scaled_draws(slopes: Floats) -> Floats:
+    """Scale each draw to a largest absolute slope of 100.
+
+    Parameters
+    ----------
+    slopes
+        Shape (..., attributes).
+
+    Returns
+    -------
+    ndarray
+        Of the same shape.
+    """
+    scaled: Floats = slopes / np.abs(slopes).max(axis=-1, keepdims=True) * 100.0
+    return scaled
+
+
+def laplace_intervals(result: Fit, *, draws: int = 1000, seed: int = 0, level: float = 0.95) -> pl.DataFrame:
+    """Give each scaled weight the equal-tailed interval of its Laplace draws.
+
+    Parameters
+    ----------
+    result
+        Fits of one model or several.
+    draws
+        Draws per agent; at least 1.
+    seed
+        From 0 to 2**64 - 1; the draws are those behind the noise ceiling of the same seed.
+    level
+        Level of the intervals.
+
+    Returns
+    -------
+    polars.DataFrame
+        Columns model, context, position, low, high; null where there is no scaled weight, or no curvature to draw from.
+
+    Raises
+    ------
+    InputError
+        Where a number is out of range.
+
+    Notes
+    -----
+    The largest weight of a context is ±100 in most draws, so its interval ends there or is that point.
+    """
+    if draws < 1:
+        raise InputError.at("at least 1", draws, field="draws")
+    if not 0 < level < 1:
+        raise InputError.at("a number between 0 and 1", level, field="level")
+    rows: list[tuple[str, str, int, float | None, float | None]] = []
+    for trials, fitted in result.parts:
+        drawn = laplace_draws(fitted, draws, seed=seed, units=agent_units(trials))
+        known = np.isfinite(fitted.scaled).all(axis=1) & np.isfinite(drawn).all(axis=(1, 2))
+        for agent, (model, context) in enumerate(trials.keys):
+            if known[agent]:
+                tails = ((1 - level) / 2, (1 + level) / 2)
+                low, high = np.quantile(scaled_draws(drawn[agent]), tails, axis=0).tolist()
+            else:
+                low = high = [None] * drawn.shape[2]
+            rows += [(model, context, place, *ends) for place, ends in enumerate(zip(low, high, strict=True))]
+    schema = {"model": pl.String(), "context": pl.String(), "position": pl.Int64()}
+    return pl.DataFrame(rows, schema={**schema, "low": pl.Float64(), "high": pl.Float64()}, orient="row")
 
 
 def agent_units(trials: Trials) -> NDArray[np.uint64]:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from avowal.bootstrap import agent_units, laplace_draws
+from avowal.bootstrap import agent_units, laplace_draws, scaled_draws
 from avowal.correlation import pearson
 from avowal.errors import InputError
 from avowal.estimators import Estimator
@@ -54,7 +54,7 @@ def ceiling(
         for agent, (_, name) in enumerate(trials.keys):
             if name in wanted and np.isfinite(fit.scaled[agent]).all() and np.isfinite(slopes[agent]).all():
                 points.append(fit.scaled[agent])
-                drawn.append(_scaled(slopes[agent]))
+                drawn.append(scaled_draws(slopes[agent]))
     if not points:
         return None
     point = np.concatenate(points)
@@ -112,9 +112,3 @@ def corrected(r: float | None, top: float | None) -> float | None:
 
 def _refit(trials: Trials, estimator: Estimator | str, intercept: bool) -> ArrayFit:
     return fit_ragged(trials.differences, trials.choices, trials.offsets, estimator=estimator, intercept=intercept)
-
-
-def _scaled(slopes: Floats) -> Floats:
-    """Scale each draw of `slopes`, shape (draws, attributes), to a largest absolute slope of 100."""
-    scaled: Floats = slopes / np.abs(slopes).max(axis=1, keepdims=True) * 100.0
-    return scaled

@@ -45,6 +45,7 @@ MAP: dict[str, tuple[Entry, ...]] = {
     "Results": (
         Entry("analyze", "avowal.commands_results:analyze", "The paper's tables for a study, finished or not."),
         Entry("check", "avowal.commands_check:check", "The same in Stan: does it depend on the method?"),
+        Entry("report", "avowal.commands_report:report", "One page with all results, to show to others."),
         Entry("export", "avowal.commands_results:export", "A study's tables, files or raw replies for others."),
         Entry("replicate", "avowal.commands_published:replicate", "The paper's tables from its files or a rerun's."),
     ),

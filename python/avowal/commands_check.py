@@ -15,9 +15,6 @@ if TYPE_CHECKING:
 
 __all__ = ["check"]
 
-FILE = "check.json"
-"""The document of a study's last check, in the folder of its tables."""
-
 
 @click.command()
 @click.argument("source", type=click.Path(path_type=Path), metavar="STUDY|DIR")
@@ -99,11 +96,11 @@ def _material(source: Path, provider: str | None) -> tuple[Material, Path | None
     if (source / STUDY_FILE).exists():
         from avowal.study.analysis import material as of_study
         from avowal.study.place import place
-        from avowal.study.results import TABLES
+        from avowal.study.results import CHECK, TABLES
         from avowal.study.status import look
 
         here = place(source, provider)
-        return of_study(look(here)), here.folder / TABLES / FILE
+        return of_study(look(here)), here.folder / TABLES / CHECK
     if provider is not None:
         raise InputError.at(f"a study, with a file {STUDY_FILE}", "none", file=source, field="--provider")
     from avowal.published.read import read

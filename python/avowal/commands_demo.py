@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from avowal.text import show, show_json
+from avowal.text import say, show, show_json
 
 __all__ = ["demo"]
 
@@ -31,4 +31,5 @@ def demo(folder: Path, *, seed: int, as_json: bool) -> int:
         show_json(document(found.analysis))
     else:
         show([*printed(found.analysis), f"The study is in {folder}, its tables in {folder / 'tables'}."])
+        say(f"The page of all results: {found.page}")
     return 1 if found.outcome.stopped else 0

@@ -1,4 +1,4 @@
-"""The demo: a small study of two simulated models over HTTP, from its file to its tables."""
+"""The demo: a small study of two simulated models over HTTP, from its file to its page of results."""
 
 from __future__ import annotations
 
@@ -8,6 +8,10 @@ from tempfile import TemporaryDirectory
 
 from avowal.analysis import Analysis
 from avowal.errors import InputError
+from avowal.page.data import page
+from avowal.page.render import PAGE, write
+from avowal.page.sources import of_study
+from avowal.study.analysis import material
 from avowal.study.collect import Collected
 from avowal.study.config import FILE
 from avowal.study.results import tabulate
@@ -30,11 +34,14 @@ class Demo:
         The study's tables.
     analysis
         Accuracies and gains.
+    page
+        The file with the page of results.
     """
 
     outcome: Outcome
     collected: Collected
     analysis: Analysis
+    page: Path
 
 
 def demo(folder: str | Path, *, seed: int = 1, watch: Watch | None = None) -> Demo:
@@ -65,7 +72,10 @@ def demo(folder: str | Path, *, seed: int = 1, watch: Watch | None = None) -> De
     else:
         _check(home, seed)
     outcome = run(home, Options(), watch=watch)
-    return Demo(outcome, *tabulate(outcome.place))
+    collected, analysis = tabulate(outcome.place)
+    report = home / PAGE
+    write(page(of_study(outcome.place, collected, material(collected), analysis)), report)
+    return Demo(outcome, collected, analysis, report)
 
 
 def _check(home: Path, seed: int) -> None:

@@ -20,7 +20,7 @@ from avowal.correlation import pearson
 from avowal.errors import InputError
 from avowal.jackknife import Combination, context_bootstrap
 
-__all__ = ["analyze"]
+__all__ = ["analyze", "asked_about"]
 
 Groups = Mapping[str, GroupResult]
 
@@ -189,7 +189,7 @@ def _set(
     material: Material,
     settings: Settings,
 ) -> SetResult:
-    asked = _asked(model, files, group.contexts, material.contexts)
+    asked = asked_about(model, files, group.contexts, material.contexts)
     contexts = [each.name for each in material.contexts if any(each.name in names for names in asked.values())]
     reports = pl.concat([model.reports[file] for file in files])
     compare = partial(accuracy, group.weights, level=settings.level, unanswered=material.unanswered)
@@ -226,13 +226,29 @@ def _set(
     )
 
 
-def _asked(
+def asked_about(
     model: ModelMaterial, files: Sequence[str], decided: Sequence[str], known: Sequence[Context]
 ) -> dict[str, list[str]]:
-    """Return the contexts that each set of reports asks about: all, or the half that a fold was not trained on.
+    """Find the contexts that each set of reports asks about: all, or the half that a fold was not trained on.
 
     A context that a file reports on was asked about, wherever the halves are cut and whether or not there are choices
     for it; one that only the other fold reports on was not.
+
+    Parameters
+    ----------
+    model
+        Of whose sets of reports some are asked for.
+    files
+        The sets, by their keys in `model.reports`.
+    decided
+        The contexts that there are choices for.
+    known
+        All contexts, in order.
+
+    Returns
+    -------
+    dict of str to list of str
+        Names of contexts by set of reports.
     """
     if all(file in model.asked for file in files):
         return {file: list(model.asked[file]) for file in files}

@@ -71,7 +71,7 @@ def document(result: Analysis) -> Json:
 
 
 def _model(writer: _Writer, model: ModelResult, result: Analysis) -> Json:
-    path = f"/models/{_escaped(model.name)}"
+    path = f"/models/{escaped(model.name)}"
     why = model.missing.get("learned") or (OTHER_TARGETS if result.targets else NO_TARGETS)
     learned = model.groups.get("learned")
     no_agreement = NO_CHOICES if learned is not None and learned.fit is None and result.targets else why
@@ -259,7 +259,7 @@ def _gain(writer: _Writer, name: str, result: Analysis) -> Json:
         return writer.block(path, dict.fromkeys(keys), {}, f"no model has both {sides}")
     gain, by_model = result.gains[name]
     block = _gain_values(writer, path, gain)
-    block["by_model"] = {m: _gain_values(writer, f"{path}/by_model/{_escaped(m)}", g) for m, g in by_model.items()}
+    block["by_model"] = {m: _gain_values(writer, f"{path}/by_model/{escaped(m)}", g) for m, g in by_model.items()}
     return block
 
 
@@ -285,7 +285,8 @@ def _difference(writer: _Writer, path: str, one: str, other: str, found: Combina
     return writer.block(path, values, {}, found.status)
 
 
-def _escaped(name: str) -> str:
+def escaped(name: str) -> str:
+    """Return a name as a part of a JSON Pointer."""
     return name.replace("~", "~0").replace("/", "~1")
 
 

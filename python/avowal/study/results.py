@@ -11,10 +11,13 @@ from avowal.study.collect import Collected
 from avowal.study.place import Place
 from avowal.study.status import look
 
-__all__ = ["TABLES", "tabulate"]
+__all__ = ["CHECK", "TABLES", "tabulate"]
 
 TABLES = "tables"
 """The folder of the tables, in a study's."""
+
+CHECK = "check.json"
+"""The document of a study's last check in Stan, in the folder of its tables."""
 
 
 def tabulate(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 from textwrap import wrap
 from typing import TYPE_CHECKING, Any
 
@@ -15,10 +16,14 @@ __all__ = [
     "DASHES",
     "ENDS",
     "GREY",
+    "LIGHT",
+    "SCHEMA",
     "SHAPES",
+    "Inks",
     "Spec",
     "beside",
     "caption",
+    "config",
     "layer",
     "panel_size",
     "panels_of",
@@ -33,24 +38,42 @@ SHAPES = ("circle", "square", "triangle-up", "diamond", "triangle-down", "cross"
 
 DASHES = ([1, 0], [6, 3], [2, 2], [8, 3, 2, 3], [4, 1])
 
-_SCHEMA = "https://vega.github.io/schema/vega-lite/v6.json"
+SCHEMA = "https://vega.github.io/schema/vega-lite/v6.json"
 
-_INK, GREY, _FAINT = "#222222", "#666666", "#e6e6e6"
+GREY, _FAINT = "#666666", "#e6e6e6"
 
-# Liberation Sans comes with the renderer and is as wide as Arial and Helvetica, which stand in where a viewer lacks it.
-_CONFIG: Spec = {
-    "font": "Liberation Sans, Arial, Helvetica, sans-serif",
-    "background": "white",
-    "padding": 10,
-    "view": {"stroke": None},
-    "axis": {"labelColor": _INK, "titleColor": _INK, "domainColor": GREY, "tickColor": GREY, "gridColor": _FAINT,
-             "labelFontSize": 11, "titleFontSize": 12, "titleFontWeight": "normal", "titlePadding": 8, "tickSize": 4},
-    "axisX": {"grid": False, "labelFlush": False},
-    "legend": {"labelColor": _INK, "titleColor": _INK, "labelFontSize": 11, "titleFontSize": 12,
-               "titleFontWeight": "normal", "symbolSize": 70, "symbolStrokeWidth": 0, "rowPadding": 4},
-    "header": {"labelColor": _INK, "labelFontSize": 12, "labelLineHeight": 15, "labelLimit": 400},
-    "title": {"color": GREY, "fontSize": 11, "fontWeight": "normal", "lineHeight": 15},
-}  # fmt: skip
+
+@dataclass(frozen=True, slots=True)
+class Inks:
+    """Colours of a scheme: what is written, what frames it, lines behind marks, and what lies behind everything."""
+
+    ink: str
+    grey: str
+    faint: str
+    paper: str
+
+
+LIGHT = Inks("#222222", GREY, _FAINT, "white")
+
+
+def config(inks: Inks) -> Spec:
+    """Return the configuration of all charts in one scheme of colours."""
+    words = {"labelColor": inks.ink, "titleColor": inks.ink, "labelFontSize": 11, "titleFontSize": 12,
+             "titleFontWeight": "normal"}  # fmt: skip
+    return {
+        # Liberation Sans comes with the renderer and is as wide as Arial and Helvetica, which stand in elsewhere.
+        "font": "Liberation Sans, Arial, Helvetica, sans-serif",
+        "background": inks.paper,
+        "padding": 10,
+        "view": {"stroke": None},
+        "axis": {**words, "domainColor": inks.grey, "tickColor": inks.grey, "gridColor": inks.faint,
+                 "titlePadding": 8, "tickSize": 4},
+        "axisX": {"grid": False, "labelFlush": False},
+        "legend": {**words, "symbolSize": 70, "symbolStrokeWidth": 0, "rowPadding": 4},
+        "header": {"labelColor": inks.ink, "labelFontSize": 12, "labelLineHeight": 15, "labelLimit": 400},
+        "title": {"color": inks.grey, "fontSize": 11, "fontWeight": "normal", "lineHeight": 15},
+    }  # fmt: skip
+
 
 _POWER: Spec = {
     "title": "power",
@@ -110,8 +133,8 @@ def panels_of(
     # An expression over what the label says: the label itself is none.
     header = {"title": None, "labelExpr": "split(datum.label, '\\n')", "labelPadding": 8}
     found: Spec = {
-        "$schema": _SCHEMA,
-        "config": _CONFIG,
+        "$schema": SCHEMA,
+        "config": config(LIGHT),
         "data": {"values": rows},
         "facet": {"field": "panel", "type": "nominal", "sort": {"field": "place", "op": "min"}, "header": header},
         "columns": beside,

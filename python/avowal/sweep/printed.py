@@ -9,7 +9,7 @@ import polars as pl
 from avowal.sweep.power import CHOSEN, Power
 from avowal.text import NONE, Table, estimate, number, table
 
-__all__ = ["ENOUGH", "printed"]
+__all__ = ["ENOUGH", "notes", "printed"]
 
 ENOUGH = (0.8, 0.9)
 """Powers for which the cheapest cell is named."""
@@ -54,7 +54,7 @@ def printed(found: Power, width: int | None = None) -> list[Table | str]:
         left_out += [name for name in without if name not in left_out]
     if left_out:
         parts.append(f"Left out for want of room: {', '.join(left_out)}.")
-    return parts + _notes(found)
+    return parts + notes(found)
 
 
 def _laid(title: str, columns: dict[str, list[str]]) -> Table:
@@ -80,7 +80,19 @@ def _columns(found: Power, test: str) -> dict[str, list[str]]:
     }
 
 
-def _notes(found: Power) -> list[Table | str]:
+def notes(found: Power) -> list[Table | str]:
+    """Say what the tables of a sweep leave open: studies without an interval, prices, and the cheapest design.
+
+    Parameters
+    ----------
+    found
+        The result of a sweep.
+
+    Returns
+    -------
+    list
+        Lines of text.
+    """
     parts: list[Table | str] = []
     without = found.table.filter(pl.col("undefined") > 0)
     parts += [

@@ -1,0 +1,1 @@
+"""The page of results: built as data first, then rendered."""

@@ -1,0 +1,355 @@
+"""Doubts: what an accuracy rests on, and how far it depends on the way in which it is computed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from avowal.accuracy import ends
+from avowal.analysis.material import LABELS
+from avowal.analysis.printed import FOLDS, PAPERS_CHANGE
+from avowal.analysis.results import ModelResult
+from avowal.page.figures import Figures
+from avowal.page.headline import contexts_of
+from avowal.page.tables import Cell, Form, Table, count, estimate, figure, told
+from avowal.stan.check import BOOTSTRAP, JACKKNIFE, MAP, STAN
+from avowal.text import number
+
+__all__ = ["ROWS", "Doubts", "doubts", "gain_name", "multiverse"]
+
+Row = tuple[Cell, ...]
+
+ROWS: dict[str, tuple[str, Form, str | None, str]] = {
+    "r [by context]": ("r", "r", "cluster_interval", "Contexts left out in turn: the interval to quote."),
+    "slope [the paper's]": ("slope", "r", "interval", "Takes the attributes of one context for independent."),
+    "context bootstrap": ("r", "r", "bootstrap_percentile", "Contexts drawn anew; covers .93 where it says .95."),
+    "other model's weights": (
+        "crossed_r", "r", None,
+        "The same reports against the weights of another model. An accuracy well above it speaks for privileged "
+        "access; one near it needs none.",
+    ),
+    "target weights": ("r_target", "r", None, "Against what training was to instil, rather than against what it did."),
+    "without ±100": (
+        "r_without_extremes", "r", None,
+        "Without the entries whose weight rounds to ±100: one per context is ±100 by the scaling alone.",
+    ),
+    "without odd replies": ("r_in_range", "r", None, "Without replies beyond ±100 or of nothing but zeros."),
+    "replies beyond ±100": ("out_of_range", "count", None, "They stay in r."),
+    "replies all zero": ("all_zero", "count", None, "They stay in r."),
+    "rescaled per context": ("r_rescaled", "r", None, "Each context's largest report made ±100, as its weight is."),
+    "within contexts": ("r_within", "r", None, "The mean of the correlations within single contexts."),
+    "same sign": ("sign_agreement", "share", None, "Entries in which both point the same way; half by chance."),
+    "same top attribute": ("top_agreement", "share", None, "Contexts in which both have the same largest attribute."),
+    "noise ceiling": ("ceiling", "r", None, "What true reports would reach, as weights are estimated with error."),
+    "r / ceiling": ("corrected", "r", None, "The accuracy, corrected for that error."),
+    "reports' reliability": ("reliability", "r", None, "How well halves of the replies agree: the reports' own noise."),
+    "follows the pair": (
+        "follows_pair", "r", None,
+        "How far a report's size goes with the difference shown beside the question. Well above zero, some of each "
+        "report describes the pair rather than the weights.",
+    ),
+    "bounds with lost replies": ("r", "r", "bounds", "Where r could lie, had every lost reply come and said anything."),
+}  # fmt: skip
+"""By label: key in the JSON document, how it is written, its interval's key, and what it says."""
+
+VARIANTS = {
+    "r, by context": ("r", "cluster_interval"),
+    "slope, by regression": ("slope", "interval"),
+    "context bootstrap": ("r", "bootstrap_percentile"),
+    "without ±100 entries": ("r_without_extremes", None),
+    "without odd replies": ("r_in_range", None),
+    "rescaled per context": ("r_rescaled", None),
+    "within contexts": ("r_within", None),
+    "corrected for noise": ("corrected", None),
+    "against targets": ("r_target", None),
+    "against another model": ("crossed_r", None),
+}
+"""How an accuracy may be computed, by the keys of its number and interval."""
+
+AWAY = 1e-6
+"""Difference of two slopes from which on they come from other data or other settings."""
+
+
+@dataclass(frozen=True, slots=True)
+class Doubts:
+    """What the question "Is it real?" is answered with.
+
+    Attributes
+    ----------
+    beside
+        For each model the accuracies with everything that stands beside them.
+    gains, folds, differences
+        Effects of training, each fold by itself, and models against each other; None where there are none.
+    methods
+        MAP, bootstrap, contexts left out and Stan side by side; weights and the joint model; empty without a check.
+    notes
+        What the check says in words, or which command makes it.
+    remarks
+        What is to be said of the figures.
+    """
+
+    beside: tuple[Table, ...]
+    gains: Table | None
+    folds: Table | None
+    differences: Table | None
+    methods: tuple[Table, ...]
+    notes: tuple[str, ...]
+    remarks: tuple[str, ...]
+
+
+def doubts(figures: Figures, check: Mapping[str, Any] | None, command: str) -> Doubts:
+    """Gather what an accuracy rests on.
+
+    Parameters
+    ----------
+    figures
+        Of the analysis.
+    check
+        The document of a check in Stan, if there is one.
+    command
+        The command that makes it.
+
+    Returns
+    -------
+    Doubts
+    """
+    return Doubts(
+        beside=tuple(
+            _beside(figures, model, place) for place, model in enumerate(figures.result.models, 1) if model.sets
+        ),
+        gains=_gains(figures),
+        folds=_folds(figures),
+        differences=_differences(figures),
+        methods=() if check is None else tuple(_methods(check)),
+        notes=tuple(_notes(figures, check, command)),
+        remarks=tuple(_remarks(figures)),
+    )
+
+
+def multiverse(figures: Figures, check: Mapping[str, Any] | None) -> list[dict[str, Any]]:
+    """Return one row for each way of computing each accuracy of the models that are drawn.
+
+    Parameters
+    ----------
+    figures
+        Of the analysis.
+    check
+        The document of a check in Stan, if there is one.
+
+    Returns
+    -------
+    list of dict
+        Keys ``model``, ``set``, ``set_label``, ``variant``, ``estimate``, ``low``, ``high``; ways without a number are
+        left out.
+    """
+    rows = []
+    for model in figures.drawn:
+        for name in model.sets:
+            for variant, value, interval in _variants(figures, model, name, check):
+                if value is not None:
+                    low, high = interval or (None, None)
+                    held = {"model": model.name, "set": name, "set_label": LABELS[name]}
+                    rows.append(held | {"variant": variant, "estimate": value, "low": low, "high": high})
+    return rows
+
+
+def gain_name(name: str) -> str:
+    """Name a gain as the page does."""
+    return name.replace("instilled", "trained").replace("_own", ", own weights")
+
+
+def _variants(
+    figures: Figures, model: ModelResult, name: str, check: Mapping[str, Any] | None
+) -> Iterator[tuple[str, float | None, Sequence[float] | None]]:
+    at = ("models", model.name, "accuracy", name)
+    for variant, (key, interval) in VARIANTS.items():
+        yield variant, figures.value(*at, key), None if interval is None else figures.value(*at, interval)
+    for row in [] if check is None else check["accuracies"]:
+        if (row.get("model"), row.get("quantity"), row.get("method")) == (model.name, name, STAN):
+            low, high = _number(row, "low"), _number(row, "high")
+            yield "slope, by Stan", _number(row, "estimate"), None if low is None or high is None else (low, high)
+    for fold in model.sets[name].folds:
+        yield FOLDS[fold], *(figures.value(*at, "folds", fold, key) for key in ("r", "cluster_interval"))
+
+
+def _beside(figures: Figures, model: ModelResult, place: int) -> Table:
+    names = figures.sets_of(model)
+    rows = []
+    for label, (key, form, interval, _) in ROWS.items():
+        cells = [figures.cell("models", model.name, "accuracy", name, key, form=form, ends=interval) for name in names]
+        if interval in ("bounds", "bootstrap_percentile"):
+            # The estimate stands in the first row already.
+            cells = [Cell(None, form, cell.low, cell.high, reason=cell.reason) for cell in cells]
+        rows.append((told(label), *cells))
+    headers = (f"reports of {model.name}", *(LABELS[name] for name in names))
+    return Table(f"beside-{place}", f"{model.name}: accuracy, and what it rests on", headers, tuple(rows))
+
+
+def _gains(figures: Figures) -> Table | None:
+    rows = []
+    for name in figures.result.gains:
+        by_model = figures.value("gain", name, "by_model")
+        rows += [_gain(figures, gain_name(name), model, "gain", name, "by_model", model) for model in by_model]
+        if len(by_model) > 1:
+            rows.append(_gain(figures, gain_name(name), "mean of the models", "gain", name))
+    columns = ("weights", "model", "gain in r [by context]", "gain in slope [the paper's]", "common contexts")
+    return Table("gains", "Effect of introspection training", columns, tuple(rows)) if rows else None
+
+
+def _gain(figures: Figures, name: str, model: str, *at: str) -> Row:
+    return (
+        told(name),
+        told(model),
+        figures.cell(*at, "r", ends="cluster_interval"),
+        figures.cell(*at, "estimate", ends="interval"),
+        figures.cell(*at, "common_contexts", form="count"),
+    )
+
+
+def _folds(figures: Figures) -> Table | None:
+    rows = []
+    for model in figures.result.models:
+        for name, found in model.sets.items():
+            for fold in found.folds:
+                at = ("models", model.name, "accuracy", name, "folds", fold)
+                rows.append(
+                    (
+                        told(FOLDS[fold] + (", own weights" if name.endswith("_own") else "")),
+                        told(model.name),
+                        figures.cell(*at, "r", ends="cluster_interval"),
+                        figures.cell(*at, "slope", ends="interval"),
+                        contexts_of(figures, at),
+                    )
+                )
+    columns = ("fold", "model", "r [by context]", "slope [the paper's]", "contexts")
+    return Table("folds", "Each fold by itself", columns, tuple(rows)) if rows else None
+
+
+def _differences(figures: Figures) -> Table | None:
+    rows = [
+        (told(LABELS[name]), told(one), told(other), estimate(found.estimate, ends(found)), count(common))
+        for name, pairs in figures.result.differences.items()
+        for one, other, found, common in pairs
+    ]
+    columns = ("reports", "model", "less model", "difference of r [by context]", "common contexts")
+    return Table("differences", "Models against each other", columns, tuple(rows)) if rows else None
+
+
+def _methods(check: Mapping[str, Any]) -> Iterator[Table]:
+    columns = ("model", "of", "method", "estimate", "less MAP", "problems")
+    for key, caption in (("accuracies", "Accuracy by method"), ("gains", "Gain by method")):
+        rows = []
+        for row in check[key]:
+            name = str(row.get("quantity"))
+            label = LABELS[name] if name in LABELS else f"gain, {gain_name(name)}"
+            away = figure(None if row.get("method") == MAP else _number(row, "difference"), "plain")
+            cells = (row.get("model") or "all models", label, row.get("method"))
+            spoiled = row.get("problems") or [] if row.get("estimate") is not None else [row.get("status")]
+            rows.append((*map(told, cells), _estimate(row, "estimate", "low", "high"), away, told(_joined(spoiled))))
+        if rows:
+            yield Table(f"methods-{key}", f"{caption}: {MAP}, {JACKKNIFE}, {BOOTSTRAP}, {STAN}", columns, tuple(rows))
+    if check["weights"]:
+        names = ("agents", "r", "mean_difference", "largest_difference")
+        rows = [
+            (
+                told(row.get("model")),
+                told(row.get("group")),
+                *(figure(_number(row, name), "count" if name == "agents" else "plain") for name in names),
+                told(_joined(row.get("problems") or [])),
+            )
+            for row in check["weights"]
+        ]
+        columns = ("model", "contexts", "agents", "r", "mean difference", "largest", "problems")
+        caption = "Weights: posterior means (Stan) against modes (MAP), in points on the ±100 scale"
+        yield Table("methods-weights", caption, columns, tuple(rows))
+    if check["joint"]:
+        rows = [
+            (
+                told(row.get("model")),
+                told(" → ".join(LABELS.get(each, each) for each in str(row.get("set")).split(" → "))),
+                told(f"{row.get('quantity')} ({row.get('scale')})"),
+                _estimate(row, "mean", "hdi_low", "hdi_high"),
+                told(_joined(row.get("problems") or [])),
+            )
+            for row in check["joint"]
+        ]
+        columns = ("model", "reports", "quantity", "mean [highest density]", "problems")
+        yield Table("methods-joint", "The joint model of choices and reports", columns, tuple(rows))
+
+
+def _notes(figures: Figures, check: Mapping[str, Any] | None, command: str) -> Iterator[str]:
+    if check is None:
+        given = " with --check check.json" if ">" in command else ""
+        yield f"Nobody has asked Stan yet. After {command} the page{given} shows its answer beside these."
+        return
+    yield f"Stan by {check['engine']}; intervals at .95, Stan's of highest density."
+    yield from (f"Warning: {line}" for line in check["warnings"])
+    yield from (f"Problem: {line}" for line in check["problems"])
+    if not check["warnings"]:
+        yield "No conclusion depends on the method."
+    if _outdated(figures, check):
+        yield f"Warning: the check was made of other data than this page, or otherwise: {command} makes it anew."
+
+
+def _outdated(figures: Figures, check: Mapping[str, Any]) -> bool:
+    """Tell whether a check's own MAP estimates are not those of the analysis."""
+    for row in check["accuracies"]:
+        if row.get("method") != MAP:
+            continue
+        slope = figures.value("models", str(row.get("model")), "accuracy", str(row.get("quantity")), "slope")
+        theirs = _number(row, "estimate")
+        if (slope is None) != (theirs is None) or (
+            slope is not None and theirs is not None and abs(slope - theirs) > AWAY
+        ):
+            return True
+    known = {(row.get("model"), row.get("quantity")) for row in check["accuracies"]}
+    return any((model.name, name) not in known for model in figures.result.models for name in model.sets)
+
+
+def _remarks(figures: Figures) -> Iterator[str]:
+    pairs = [
+        (found.accuracy.r, found.beside.r_without_extremes)
+        for model in figures.result.models
+        for found in model.sets.values()
+    ]
+    changes = [abs(r - without) for r, without in pairs if r is not None and without is not None]
+    if changes:
+        beyond = sum(change > PAPERS_CHANGE for change in changes)
+        yield (
+            f"Without the entries whose weight rounds to ±100, {beyond} of {len(changes)} correlations change by more "
+            f"than {number(PAPERS_CHANGE)}; the paper says that none of its own did."
+        )
+    yield from _access(figures)
+    if changes and not any(
+        found.beside.crossed_r is not None for m in figures.result.models for found in m.sets.values()
+    ):
+        yield "There is no second base model with weights of its own: nothing can be said of privileged access."
+
+
+def _access(figures: Figures) -> Iterator[str]:
+    """Say how an accuracy compares with that of the same reports on another model's weights."""
+    for model in figures.drawn:
+        for name, whose in (("native_after", "native"), ("native_before", "native"), ("weight_trained", "learned")):
+            found = model.sets.get(name)
+            if found is not None and found.accuracy.r is not None and found.beside.crossed_r is not None:
+                yield (
+                    f"Privileged access: {model.name}'s reports ({LABELS[name]}) correlate {number(found.accuracy.r)} "
+                    f"with its own {whose} weights, and {number(found.beside.crossed_r)} with those of other models."
+                )
+                break
+
+
+def _estimate(row: Mapping[str, Any], value: str, low: str, high: str) -> Cell:
+    interval = _number(row, low), _number(row, high)
+    whole = None if interval[0] is None or interval[1] is None else (interval[0], interval[1])
+    return estimate(_number(row, value), whole, reason=str(row.get("status", "")))
+
+
+def _number(row: Mapping[str, Any], key: str) -> float | None:
+    value = row.get(key)
+    return float(value) if isinstance(value, int | float) and not isinstance(value, bool) else None
+
+
+def _joined(problems: Sequence[object]) -> str:
+    return "; ".join(map(str, problems)) or "none"

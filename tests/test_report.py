@@ -1,0 +1,158 @@
+"""The command that writes the page: from every kind of folder, with one clear line where it can't."""
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+from filled_study import BASE, MINI, fill, folder
+from sweeps import GRID
+
+from avowal.errors import InputError
+from avowal.page.pdf import browser
+from avowal.page.sources import SWEEP, read
+from avowal.sweep.power import power
+from avowal.sweep.stored import stored
+
+QUICK = ("--resamples", 20)
+
+
+def small(path):
+    fill(folder(path, base=(BASE, MINI)), until=lambda stage: stage.role == "native")
+    return path
+
+
+def check_of(found, *, away=0.0):
+    """Return what `avowal check` would say, were Stan away from the analysis by so much."""
+    rows = []
+    for model, its in found["models"].items():
+        for name, values in its["accuracy"].items():
+            if values["slope"] is not None:
+                held = {"model": model, "quantity": name, "low": 0.1, "high": 0.9, "status": "ok", "problems": []}
+                rows.append(held | {"method": "MAP", "estimate": values["slope"] + away, "difference": 0.0})
+                rows.append(held | {"method": "Stan", "estimate": 0.123456, "difference": 0.01})
+    empty = {key: [] for key in ("weights", "predictive", "gains", "joint", "warnings", "problems")}
+    return {"engine": "stanli 0.24", **empty, "accuracies": rows, "missing": {}}
+
+
+def test_a_sweep_has_a_page_with_the_numbers_of_its_folder(tmp_path, command, monkeypatch):
+    out = tmp_path / "sweep"
+    found = power(GRID, tests=["gain", "accuracy>0.4"], replicates=20, out=out)
+    again = stored(out)
+    assert again.table.equals(found.table, null_equal=True)
+    assert [(each.values, each.key(1, 0.95)) for each in again.sweep.cells] == [
+        (each.values, each.key(1, 0.95)) for each in found.sweep.cells
+    ]
+    document = json.loads(command("report", out, "--json"))
+    table = document["tables"]["power"]
+    for row, held in zip(table["rows"], found.table.iter_rows(named=True), strict=True):
+        cells = dict(zip(table["columns"], row, strict=True))
+        assert (cells["cell"], cells["test"], cells["agents"]) == (held["cell"], held["test"], held["agents"])
+        assert cells["power"] == {"value": held["power"], "low": held["power_low"], "high": held["power_high"]}
+        assert cells["price"] == held["price"]
+    monkeypatch.chdir(tmp_path)
+    assert command("report", out).strip() == "report.html"
+    assert '"chart-sweep-power"' not in (tmp_path / "report.html").read_text()
+    assert 'id="chart-sweep-power"' in (tmp_path / "report.html").read_text()
+    assert not (out / "report.html").exists()
+
+
+def test_a_study_shows_its_own_sweep_and_why_there_is_none(tmp_path):
+    folder(tmp_path)
+    assert "power --out" in read(tmp_path).sweep
+    power(GRID, tests=["gain"], replicates=5, out=tmp_path / SWEEP)
+    assert len(read(tmp_path).sweep.table) == 2
+    (tmp_path / SWEEP / "power.parquet").unlink()
+    assert "a finished sweep" in read(tmp_path).sweep
+    with pytest.raises(InputError, match="goes on"):
+        read(tmp_path / SWEEP)
+    (tmp_path / SWEEP / "sweep.json").write_text("{}")
+    with pytest.raises(InputError, match=r"sweep\.json"):
+        stored(tmp_path / SWEEP)
+
+
+def test_stan_stands_beside_and_an_outdated_check_is_told(tmp_path, command):
+    small(tmp_path)
+    analysis = json.loads(command("analyze", tmp_path, "--json", *QUICK))
+    assert "After avowal check" in json.loads(command("report", tmp_path, "--json", *QUICK))["check"][0]
+    kept = tmp_path / "tables" / "check.json"
+    kept.write_text(json.dumps(check_of(analysis)))
+    document = json.loads(command("report", tmp_path, "--json", *QUICK))
+    held = json.loads(kept.read_text())["accuracies"]
+    rows = document["tables"]["methods-accuracies"]["rows"]
+    assert [(row[0], row[2], row[3]) for row in rows] == [
+        (each["model"], each["method"], {"value": each["estimate"], "low": 0.1, "high": 0.9}) for each in held
+    ]
+    assert [each["estimate"] for each in document["figures"]["multiverse"] if each["variant"] == "slope, by Stan"] == [
+        0.123456
+    ] * (len(held) // 2)
+    assert document["check"] == ["Stan by stanli 0.24; intervals at .95, Stan's of highest density.",
+                                 "No conclusion depends on the method."]  # fmt: skip
+    other = tmp_path / "other.json"
+    other.write_text(json.dumps(check_of(analysis, away=0.01)))
+    told = json.loads(command("report", tmp_path, "--json", *QUICK, "--check", other))["check"]
+    assert "other data" in told[-1]
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("{", "expected JSON"),
+        ("[]", "weights: expected the document of avowal check"),
+        (json.dumps({"engine": 3} | check_of({"models": {}}) | {"engine": 3}), "engine: expected the name"),
+        (json.dumps(check_of({"models": {}}) | {"gains": [1]}), "gains, row 1: expected an object"),
+    ],
+)
+def test_a_bad_check_is_told_in_one_line(tmp_path, command, text, expected):
+    folder(tmp_path)
+    (tmp_path / "check.json").write_text(text)
+    said = command("report", tmp_path, "--check", tmp_path / "check.json", code=2)
+    assert said.count("\n") == 1
+    assert "check.json" in said
+    assert expected in said
+    assert not (tmp_path / "report.html").exists()
+
+
+def test_what_is_no_source_is_told_in_one_line(tmp_path, command):
+    assert "no folder" in command("report", tmp_path / "nowhere", code=2)
+    assert "expected the file of at least one model" in command("report", tmp_path, code=2)
+    assert "--provider: expected a study" in command("report", tmp_path, "--provider", "simulated", code=2)
+    folder(tmp_path)
+    (tmp_path / "study.db").write_bytes(b"no database" * 300)
+    assert command("report", tmp_path, code=2).count("\n") == 1
+
+
+def test_without_a_browser_the_page_is_there_and_pdf_says_what_to_install(tmp_path, command, monkeypatch):
+    folder(tmp_path)
+    monkeypatch.setenv("PATH", "")
+    assert browser() is None
+    said = command("report", tmp_path, "--pdf", tmp_path / "page.pdf", code=2)
+    assert "install one" in said
+    assert (tmp_path / "report.html").exists()
+    assert not (tmp_path / "page.pdf").exists()
+
+
+def test_a_browser_that_fails_is_told(tmp_path, command, monkeypatch):
+    folder(tmp_path)
+    broken = tmp_path / "bin" / "chromium"
+    broken.parent.mkdir()
+    broken.write_text("#!/bin/sh\necho 'no display' >&2\nexit 7\n")
+    broken.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{broken.parent}:/bin:/usr/bin")
+    assert shutil.which("chromium") == str(broken)
+    assert "no display" in command("report", tmp_path, "--pdf", tmp_path / "page.pdf", code=2)
+
+
+def test_open_shows_the_page(tmp_path, command, monkeypatch):
+    shown = []
+    monkeypatch.setattr("webbrowser.open", shown.append)
+    folder(tmp_path)
+    command("report", tmp_path, "--open")
+    assert shown == [(Path(tmp_path) / "report.html").resolve().as_uri()]
+
+
+def test_a_dry_run_has_a_page_of_its_own(tmp_path, command):
+    folder(tmp_path)
+    told = command("report", tmp_path, "--provider", "simulated").strip()
+    assert told == str(tmp_path / "simulated-run" / "report.html")
+    assert not (tmp_path / "report.html").exists()
