@@ -315,7 +315,8 @@ def laplace_intervals(result: Fit, *, draws: int = 1000, seed: int = 0, level: f
     rows: list[tuple[str, str, int, float | None, float | None]] = []
     for trials, fitted in result.parts:
         drawn = laplace_draws(fitted, draws, seed=seed, units=agent_units(trials))
-        known = np.isfinite(fitted.scaled).all(axis=1) & np.isfinite(drawn).all(axis=(1, 2))
+        scaled, finite = np.isfinite(fitted.scaled), np.isfinite(drawn)
+        known = np.logical_and(scaled.all(axis=1), finite.all(axis=(1, 2))).tolist()
         for agent, (model, context) in enumerate(trials.keys):
             if known[agent]:
                 tails = ((1 - level) / 2, (1 + level) / 2)

@@ -233,8 +233,8 @@ def _stages(lines: list[_Line], ran: Ran | None) -> Table:
         cells = tuple(Cell() for _ in _COUNTS) if each.trains else next(asked).cells()
         more = (count(account.retries), count(len(each.unsure)), count(account.surplus))
         listed_rows.append((told(stage.base), told(short(stage)), told(account.state), *cells, *more))
-    columns = ("model", "stage", "state", *_COUNTS, "retries", "paid twice?", "beyond the first")
-    return Table("replies-by-stage", "Requests and replies by stage", columns, tuple(listed_rows))
+    heads = ("model", "stage", "state", *_COUNTS, "retries", "paid twice?", "beyond the first")
+    return Table("replies-by-stage", "Requests and replies by stage", heads, tuple(listed_rows))
 
 
 def _kinds(lines: list[_Line]) -> Table | None:

@@ -13,7 +13,7 @@ from avowal.analysis.results import ModelResult
 from avowal.page.figures import Figures
 from avowal.page.headline import contexts_of
 from avowal.page.tables import Cell, Form, Table, count, estimate, figure, told
-from avowal.stan.check import BOOTSTRAP, JACKKNIFE, MAP, STAN
+from avowal.stan.compared import BOOTSTRAP, JACKKNIFE, MAP, STAN
 from avowal.text import number
 
 __all__ = ["ROWS", "Doubts", "doubts", "gain_name", "multiverse"]
@@ -143,13 +143,13 @@ def multiverse(figures: Figures, check: Mapping[str, Any] | None) -> list[dict[s
         Keys ``model``, ``set``, ``set_label``, ``variant``, ``estimate``, ``low``, ``high``; ways without a number are
         left out.
     """
-    rows = []
+    rows: list[dict[str, Any]] = []
     for model in figures.drawn:
         for name in model.sets:
             for variant, value, interval in _variants(figures, model, name, check):
                 if value is not None:
                     low, high = interval or (None, None)
-                    held = {"model": model.name, "set": name, "set_label": LABELS[name]}
+                    held: dict[str, Any] = {"model": model.name, "set": name, "set_label": LABELS[name]}
                     rows.append(held | {"variant": variant, "estimate": value, "low": low, "high": high})
     return rows
 
@@ -260,9 +260,9 @@ def _methods(check: Mapping[str, Any]) -> Iterator[Table]:
             )
             for row in check["weights"]
         ]
-        columns = ("model", "contexts", "agents", "r", "mean difference", "largest", "problems")
+        heads = ("model", "contexts", "agents", "r", "mean difference", "largest", "problems")
         caption = "Weights: posterior means (Stan) against modes (MAP), in points on the ±100 scale"
-        yield Table("methods-weights", caption, columns, tuple(rows))
+        yield Table("methods-weights", caption, heads, tuple(rows))
     if check["joint"]:
         rows = [
             (
@@ -270,12 +270,22 @@ def _methods(check: Mapping[str, Any]) -> Iterator[Table]:
                 told(" → ".join(LABELS.get(each, each) for each in str(row.get("set")).split(" → "))),
                 told(f"{row.get('quantity')} ({row.get('scale')})"),
                 _estimate(row, "mean", "hdi_low", "hdi_high"),
+                *(figure(_number(row, name), "count") for name in ("contexts", "replies", "out_of_range")),
                 told(_joined(row.get("problems") or [])),
             )
             for row in check["joint"]
         ]
-        columns = ("model", "reports", "quantity", "mean [highest density]", "problems")
-        yield Table("methods-joint", "The joint model of choices and reports", columns, tuple(rows))
+        named = (
+            "model",
+            "reports",
+            "quantity",
+            "mean [highest density]",
+            "contexts",
+            "replies",
+            "left out",
+            "problems",
+        )
+        yield Table("methods-joint", "The joint model of choices and reports", named, tuple(rows))
 
 
 def _notes(figures: Figures, check: Mapping[str, Any] | None, command: str) -> Iterator[str]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import platform
 import shlex
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from importlib.metadata import version
@@ -77,7 +77,7 @@ def named(source: Source) -> str:
     return f"{shlex.quote(source.path)}{source.options}"
 
 
-def _table(name: str, caption: str, columns: tuple[str, ...], rows: list[tuple[Cell, ...]]) -> Table:
+def _table(name: str, caption: str, columns: tuple[str, ...], rows: Sequence[tuple[Cell, ...]]) -> Table:
     return Table(name, caption, columns, tuple(rows))
 
 

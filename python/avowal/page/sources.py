@@ -304,17 +304,20 @@ def _check(path: Path | None) -> Mapping[str, Any] | None:
         if isinstance(error, InputError):
             raise
         raise InputError.at("JSON", error, file=path) from None
-    lists = ("weights", "accuracies", "gains", "joint", "warnings", "problems")
-    for key in lists:
-        if not isinstance(held, dict) or not isinstance(held.get(key), list):
+    tables = ("weights", "accuracies", "gains", "joint")
+    for key in (*tables, "warnings", "problems"):
+        # A check that left the joint model out says so by a null.
+        left_out = key == "joint" and isinstance(held, dict) and key in held and held[key] is None
+        if not left_out and (not isinstance(held, dict) or not isinstance(held.get(key), list)):
             raise InputError.at("the document of avowal check --json, with this list", "none", file=path, field=key)
     if not isinstance(held.get("engine"), str):
         raise InputError.at("the name of a Stan engine", repr(held.get("engine")), file=path, field="engine")
-    for key in lists[:4]:
-        for row, each in enumerate(held[key], 1):
+    for key in tables:
+        for row, each in enumerate(held[key] or (), 1):
             if not isinstance(each, dict):
                 raise InputError.at("an object", repr(each), file=path, field=f"{key}, row {row}")
-    return held
+    document: dict[str, Any] = held
+    return document
 
 
 def _answered(store: Any) -> tuple[Answered, ...]:
