@@ -9,6 +9,7 @@ VENV ?= $(or $(VIRTUAL_ENV),.venv)
 bin := $(VENV)/bin
 ready := $(VENV)/.avowal-dev
 model := $(VENV)/.avowal-model
+tools := target/release-tools
 sources := pyproject.toml Cargo.toml Cargo.lock $(shell find contexts rust -type f)
 
 # The interpreter that the bindings are built against, so that clippy needs no other.
@@ -16,13 +17,13 @@ export PYO3_PYTHON := $(abspath $(bin)/python)
 
 .DEFAULT_GOAL := check
 .PHONY: demo sbc recovery test test-rust test-python test-slow test-heavy test-logprobs check lint types docs-check
-.PHONY: rust-docs bench format
+.PHONY: docs rust-docs bench format check-deps dist
 
 demo: $(ready)
 	$(bin)/avowal demo
 
 # Python's tests come last: their summary is the last line that a reader sees. They include those of docs-check.
-check: lint types rust-docs test
+check: lint types docs rust-docs test
 
 lint: $(ready)
 	cargo fmt --all --check
@@ -69,6 +70,10 @@ sbc: $(ready)
 recovery: $(ready)
 	$(bin)/python -m avowal.stan.recovery docs/stan-recovery.jsonl
 
+# The site of docs/, in site/. A link that leads nowhere fails; nothing is fetched.
+docs: $(ready)
+	NO_MKDOCS_2_WARNING=1 $(bin)/mkdocs build --quiet --strict
+
 rust-docs:
 	RUSTDOCFLAGS="-D warnings" cargo doc --quiet --locked --no-deps -p avowal-engine -p avowal-tokens
 
@@ -77,6 +82,36 @@ bench: $(ready)
 	$(bin)/python benches/bench_study.py
 	$(bin)/python benches/bench_stan.py
 	cargo bench --quiet --locked -p avowal-engine --bench engine
+
+# The crates' licences, sources and advisories, and the advisories on the Python packages that are installed. The two kinds
+# of advisories are fetched (from GitHub; from PyPI): ADVISORIES= leaves them out where there is no network.
+ADVISORIES ?= advisories
+
+check-deps: $(ready) $(tools)
+	@command -v cargo-deny >/dev/null || { echo "check-deps needs cargo-deny: cargo install --locked cargo-deny" >&2; exit 1; }
+	cargo deny --locked check bans licenses sources $(ADVISORIES)
+	$(if $(ADVISORIES),$(tools)/bin/pip-audit --skip-editable --path "$$($(bin)/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')")
+
+# What a release publishes, in dist/, tried as it will be used. The sdist is compiled twice: into the wheel, and by pip.
+dist: $(tools)
+	rm -rf dist target/fresh
+	$(tools)/bin/python -m build --outdir dist
+	$(tools)/bin/twine check --strict dist/*
+	PATH="$(abspath $(tools))/bin:$$PATH" $(tools)/bin/auditwheel show dist/*.whl
+	PATH="$(abspath $(tools))/bin:$$PATH" $(tools)/bin/auditwheel repair --wheel-dir target/fresh/repaired dist/*.whl
+	$(PYTHON) -m venv target/fresh/sdist
+	target/fresh/sdist/bin/python -m pip install --quiet --disable-pip-version-check dist/*.tar.gz
+	target/fresh/sdist/bin/python tests/fresh_install.py
+	$(PYTHON) -m venv target/fresh/wheel
+	target/fresh/wheel/bin/python -m pip install --quiet --disable-pip-version-check target/fresh/repaired/*.whl
+	target/fresh/wheel/bin/python tests/fresh_install.py
+
+# Apart from the environment of the package: their dependencies are none of ours, and are not to be audited as such.
+$(tools): pyproject.toml
+	$(PYTHON) -m venv --clear $@
+	$@/bin/python -m pip install --quiet --disable-pip-version-check --upgrade 'pip>=25.1'
+	$@/bin/python -m pip install --quiet --group release
+	touch $@
 
 format: $(ready)
 	cargo fmt --all

@@ -25,7 +25,10 @@ from avowal.published.replicate import replicate
 
 ROOT = Path(__file__).resolve().parent.parent
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("**/*.md"))]
+# A block of text holds a formula or an output, and is no code.
 KINDS = {"python", "console runnable", "console", "bash", "json", "toml", "text"}
+# A path into the folder of the authors' files, or the folder as a command's argument.
+AUTHORS_FILES = re.compile(r"published/|^\$ avowal \w+ published\b", re.MULTILINE)
 LENIENT = doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE
 
 
@@ -51,10 +54,34 @@ def run_console(example: Example) -> None:
             )
 
 
+def comment_above(example: Example) -> str:
+    """Return the comment on the line above a block, or nothing."""
+    found = re.search(r"<!-- (.*) -->\n[ ]*\Z", example.document.text[: example.start])
+    return found[1] if found else ""
+
+
+def refuse(example: Example) -> None:
+    """Fail: the block does not run. Only `<!-- skip: next "reason" -->` above it spares it from coming here."""
+    command = re.fullmatch(r"(\w+)-command", comment_above(example))
+    assert command, 'a block that does not run says why: <!-- skip: next "reason" --> on the line above'
+    # CI takes it from the page and runs it as it stands.
+    assert f"readme_command {command[1]}\n" in (ROOT / ".ci" / "run").read_text(encoding="utf-8")
+    assert Path(example.path).name == "README.md"
+
+
+def write_file(example: Example) -> None:
+    """Write a block of data as the file that the comment above it names, for the blocks below to use."""
+    file = re.fullmatch(r"file: ([\w.-]+)", comment_above(example))
+    assert file, "a block of data is written: <!-- file: NAME --> on the line above, or says why it isn't"
+    Path(file[1]).write_text(str(example.parsed), encoding="utf-8")
+
+
 EXAMPLES = Sybil(
     parsers=[
         PythonCodeBlockParser(doctest_optionflags=LENIENT),
         CodeBlockParser("console runnable", run_console),
+        *(CodeBlockParser(kind, refuse) for kind in ("console", "bash")),
+        *(CodeBlockParser(kind, write_file) for kind in ("json", "toml")),
         SkipParser(),
     ]
 )
@@ -79,7 +106,7 @@ def test_example(
 ) -> None:
     """A page's examples run in order, share their names, and find the authors' files in `published/`."""
     folder = folders[example.path]
-    if "published/" in str(example.parsed) and not (folder / "published").exists():
+    if AUTHORS_FILES.search(str(example.parsed)) and not (folder / "published").exists():
         (folder / "published").symlink_to(request.getfixturevalue("published"))
     monkeypatch.chdir(folder)
     example.evaluate()
@@ -90,6 +117,42 @@ def test_blocks_are_of_a_known_kind(page: Path) -> None:
     """A block that is misnamed would never run."""
     infos = {token.info for token in MarkdownIt().parse(page.read_text(encoding="utf-8")) if token.type == "fence"}
     assert infos <= KINDS
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_what_is_skipped_has_a_reason(page: Path) -> None:
+    """Without one, the block below would pass by not being run."""
+    for comment in re.findall(r"<!--\W*skip.*", page.read_text(encoding="utf-8")):
+        assert re.fullmatch(r'<!-- skip: next "\w.* .*" -->', comment), comment
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "```console\n$ true\n```\n",
+        "```bash\ntrue\n```\n",
+        "```toml\na = 1\n```\n",
+        "```json\n1\n```\n",
+        "- in a list:\n\n  ```bash\n  true\n  ```\n",
+        "<!-- other-command -->\n```bash\ntrue\n```\n",
+        "<!-- demo-command -->\n```bash\ntrue\n```\n",
+    ],
+)
+def test_a_block_that_neither_runs_nor_says_why_fails(text: str, tmp_path: Path) -> None:
+    page = tmp_path / "page.md"
+    page.write_text(text, encoding="utf-8")
+    (example,) = EXAMPLES.parse(page).examples()
+    with pytest.raises(AssertionError):
+        example.evaluate()
+
+
+def test_a_block_of_data_is_written_for_those_below(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    page = tmp_path / "page.md"
+    page.write_text("<!-- file: a.toml -->\n```toml\na = 1\n```\n", encoding="utf-8")
+    monkeypatch.chdir(tmp_path)
+    (example,) = EXAMPLES.parse(page).examples()
+    example.evaluate()
+    assert (tmp_path / "a.toml").read_text(encoding="utf-8") == "a = 1\n"
 
 
 def anchors(page: Path) -> set[str]:
