@@ -84,13 +84,15 @@ bench: $(ready)
 	cargo bench --quiet --locked -p avowal-engine --bench engine
 
 # The crates' licences, sources and advisories, and the advisories on the Python packages that are installed. The two kinds
-# of advisories are fetched (from GitHub; from PyPI): ADVISORIES= leaves them out where there is no network.
+# of advisories are fetched (from GitHub; from PyPI): ADVISORIES= leaves them out where there is no network. Strictly: a
+# package that PyPI doesn't know would otherwise pass for one without advisories.
 ADVISORIES ?= advisories
 
 check-deps: $(ready) $(tools)
 	@command -v cargo-deny >/dev/null || { echo "check-deps needs cargo-deny: cargo install --locked cargo-deny" >&2; exit 1; }
 	cargo deny --locked check bans licenses sources $(ADVISORIES)
-	$(if $(ADVISORIES),$(tools)/bin/pip-audit --skip-editable --path "$$($(bin)/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')")
+	$(bin)/python -m pip --disable-pip-version-check freeze --exclude-editable >target/installed.txt
+	$(if $(ADVISORIES),$(tools)/bin/pip-audit --strict --disable-pip --no-deps --requirement target/installed.txt)
 
 # What a release publishes, in dist/, tried as it will be used. The sdist is compiled twice: into the wheel, and by pip.
 dist: $(tools)
