@@ -3,9 +3,9 @@
 CmdStan is the one that ``CMDSTAN`` names or cmdstanpy finds, else one assembled by ``../shared/cmdstan/build``.
 """
 
-import os
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -101,10 +101,11 @@ def test_recovers_a_known_correlation() -> None:
 
 @pytest.mark.slow
 def test_a_hundred_contexts_take_seconds() -> None:
-    """100 contexts x 50 choices, 4 x 1,000 draws: under 20 s on two idle cores, twice that on a busy machine."""
+    """100 contexts x 50 choices, 4 x 1,000 draws: under 20 s on two cores, so at most 40 s of processor time."""
     known, chosen, _ = study(count=100, width=5, trials=50)
+    start = time.process_time()
     posterior = choice_posterior(chosen, known, how=Sampling(engine="stanli"))
+    assert time.process_time() - start < 40
     assert posterior.problems == ()
-    assert posterior.draws.seconds < (20 if os.getloadavg()[0] < 1 else 40)
     modes = fit(chosen, known).weights
     assert np.corrcoef(posterior.weights["slope"], modes["slope"])[0, 1] > 0.99
