@@ -10,8 +10,11 @@ import pytest
 from hostile import NAMES, ODD, PLAIN
 
 from avowal.page.charts import accuracies, config, multiverse, scatter
+from avowal.page.power_charts import on_page
 from avowal.page.scripts import bundle, embed_calls, safe_json
-from avowal.sweep.looks import COLOURS
+from avowal.sweep.chart import power_spec, price_spec
+from avowal.sweep.looks import COLOURS, Spec
+from avowal.sweep.power import power
 
 SVG = "{http://www.w3.org/2000/svg}"
 
@@ -239,6 +242,35 @@ def test_calls_are_safe_to_stand_in_a_page_and_lose_nothing(name: str) -> None:
     assert json.loads(safe_json({name: [name]})) == {name: [name]}
     with pytest.raises(ValueError, match="not JSON compliant"):
         safe_json(float("nan"))
+
+
+def test_charts_of_a_sweep_suit_both_schemes(draw: Callable[..., Any]) -> None:
+    name = "weight_trained.fidelity"
+    found = power({"trained_agents": [4, 6], name: [0.2, 0.8]}, tests=("accuracy>0.3", "gain"), replicates=5)
+    for spec in (power_spec(found), price_spec(found)):
+        assert spec is not None
+        before = json.dumps(spec)
+        chart, caption = on_page(spec)
+        assert json.dumps(spec) == before
+        assert "config" not in chart
+        assert "title" not in chart
+        assert caption.startswith("Power: share of 5 simulated studies")
+        for colour in (COLOURS[0], "#e6e6e6", "#b0b0b0"):
+            assert f'"{colour}"' in before
+            assert f'"{colour}"' not in json.dumps(chart)
+        assert chart["data"] == spec["data"]
+        for dark in (False, True):
+            assert len(marks(draw(chart, dark=dark), "symbol")) == 8
+
+
+def test_the_names_of_a_sweep_are_left_alone_even_if_they_name_a_colour() -> None:
+    spec: Spec = {"title": {"text": ["a", "b"]}, "columns": 1, "spec": {"width": 200, "title": COLOURS[0],
+                  "color": {"domain": [COLOURS[0]], "range": [COLOURS[0]]}},
+                  "data": {"values": [{"x": COLOURS[0]}]}}  # fmt: skip
+    chart, caption = on_page(spec)
+    assert caption == "a b"
+    assert json.dumps(chart).count(COLOURS[0]) == 3
+    assert chart["spec"]["color"]["range"] != [COLOURS[0]]
 
 
 def test_the_points_of_the_papers_study_are_small(draw: Callable[..., Any]) -> None:

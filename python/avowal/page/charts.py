@@ -225,7 +225,7 @@ def multiverse(rows: Sequence[Row]) -> Spec:
         size={"width": 170, "height": _height((row["variant"] for row in rows), 24, len(models))},
         fit={"least": 150, "most": 260, "left": 150, "square": False,
              "layouts": [{"columns": each, "sort": "p"} for each in range(len(strips), 0, -1)]},
-    )  # fmt: skip
+    ) | {"resolve": {"axis": {"x": "independent"}}}  # fmt: skip
 
 
 def _scatter_layers(models: list[str]) -> list[Spec]:

@@ -202,7 +202,7 @@ class _Layout:
         found: Spec = {
             "color": {"field": "series", "legend": legend, "scale": {"range": _again(COLOURS, len(values))}},
             "shape": {"field": "series", "legend": legend, "scale": {"range": _again(SHAPES, len(values))}},
-            "strokeDash": {"field": "series", "legend": None, "scale": {"range": _again(DASHES, len(values))}},
+            "strokeDash": {"field": "series", "legend": legend, "scale": {"range": _again(DASHES, len(values))}},
         }
         for channel in found.values():
             channel["scale"]["domain"] = values
