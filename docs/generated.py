@@ -31,9 +31,10 @@ ROOT = Path(__file__).resolve().parent.parent
 
 # Of the modules below the first floor, those that the pages and examples use; tests/test_site.py holds this to them.
 DEEPER = (
-    "analysis.document", "context_checks", "lines", "prompts", "published.replicate", "simulated", "soundness",
-    "stan.predictive", "study.analysis", "study.parity", "study.place", "study.status", "study.training_checks",
-    "study.training_files", "sweep.chart", "sweep.cluster", "sweep.solve", "sweep.solved",
+    "analysis.document", "context_checks", "lines", "page.data", "page.render", "page.sources", "prompts",
+    "published.replicate", "simulated", "soundness", "stan.predictive", "study.analysis", "study.parity",
+    "study.place", "study.status", "study.training_checks", "study.training_files", "sweep.chart", "sweep.cluster",
+    "sweep.solve", "sweep.solved",
 )  # fmt: skip
 
 # Pages of the repository that are on the site as well, by their place in both.

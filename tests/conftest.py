@@ -12,6 +12,10 @@ from hypothesis import settings
 # What a shell runs in the background ignores Ctrl-C from the start, and so would every process that a test starts.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
+# Workers of pytest-xdist set these, as a terminal would; commands under test are to have none.
+for name in ("COLUMNS", "LINES"):
+    os.environ.pop(name, None)
+
 # Laws say nothing of speed, and a busy machine passes the default 200 ms now and then.
 settings.register_profile("avowal", deadline=None)
 settings.load_profile("avowal")

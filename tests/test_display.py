@@ -156,11 +156,12 @@ def test_power_is_shown_with_all_its_columns() -> None:
 
 
 def test_the_check_is_shown_as_its_command_prints_it() -> None:
-    from avowal.stan.check import COMPARED, PREDICTIVE, WEIGHTS, Check
+    from avowal.stan.checked import JOINT, PREDICTIVE, SENSITIVITY, WEIGHTS, Check
+    from avowal.stan.compared import COMPARED
     from avowal.stan.printed import printed as printed_check
 
-    empty = [pl.DataFrame(schema=each) for each in (WEIGHTS, PREDICTIVE, COMPARED, COMPARED)]
-    found = Check("stanli", *empty, pl.DataFrame(), ("a <b>warning</b>",), (), {})
+    empty = [pl.DataFrame(schema=each) for each in (WEIGHTS, PREDICTIVE, SENSITIVITY, COMPARED, COMPARED, JOINT)]
+    found = Check("stanli", *empty, ("a <b>warning</b>",), (), {}, {})
     held(in_notebook(found), printed_check(found))
 
 

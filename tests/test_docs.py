@@ -37,7 +37,7 @@ def run_console(example: Example) -> None:
     for chunk in re.split(r"^\$ ", example.parsed, flags=re.MULTILINE)[1:]:
         command, expected = re.fullmatch(r"((?:[^\n]*\\\n)*[^\n]*)\n?(.*)", chunk, re.DOTALL).groups()
         scripts = str(Path(sys.executable).parent)
-        environment = {**os.environ, "PATH": os.pathsep.join([scripts, os.environ["PATH"]]), "COLUMNS": "100"}
+        environment = {**os.environ, "PATH": os.pathsep.join([scripts, os.environ["PATH"]]), "COLUMNS": "120"}
         done = subprocess.run(  # noqa: S602
             command,
             shell=True,

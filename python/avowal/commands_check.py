@@ -78,11 +78,12 @@ def check(
 def _keep(document: str, path: Path) -> None:
     """Write a check's document, unless it lacks the joint model that the one in its place has."""
     from avowal.study.whole import whole
+    from avowal.text import say
 
     if path.exists() and json.loads(document)["joint"] is None:
         before = json.loads(path.read_text(encoding="utf-8"))
         if before.get("joint"):
-            click.echo(f"{path} stays as it is: it has the joint model, which this check left out.", err=True)
+            say(f"{path} stays as it is: it has the joint model, which this check left out.", err=True)
             return
     with whole(path) as part:
         part.write_text(f"{document}\n", encoding="utf-8")
