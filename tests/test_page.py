@@ -173,7 +173,7 @@ def test_a_study_s_numbers_are_those_of_analyze_and_status(whole, command):
         if its["kind"] != "train":
             assert (planned, valid, left) == (its["planned"], its["valid"], its["left"])
             assert (invalid, failed) == (sum(its["invalid"].values()), sum(its["failed"].values()))
-    cost = {(row[0], row[1]): row[4:] for row in document["tables"]["cost-by-stage"]["rows"]}
+    cost = {(row[0], row[1]): row[4:] for row in document["tables"]["cost"]["rows"]}
     for key, its in stages.items():
         assert cost[key] == [its["price"], its["spent"]]
     # Contexts add up to their stages.
@@ -233,7 +233,7 @@ def test_the_page_asks_nothing_of_a_network_and_runs_its_own_scripts_alone(attac
 def test_names_and_replies_of_others_are_text(attacked):
     found = Reader(attacked)
     assert not [tag for tag, _ in found.elements if tag == "img"]
-    assert IMAGE in "".join(found.texts["bdi"])
+    assert found.texts["bdi"][0] == IMAGE
     for name in NAMES:
         assert shown(name) in found.texts["bdi"]
         assert shown(name) in [row[0] for row in found.table("Replies by context")]
@@ -306,12 +306,12 @@ def test_a_study_never_run_shows_what_it_will_ask(tmp_path, command):
     assert any("[INTROSPECTION TASK]" in each for each in found.texts["pre"])
     made = built(tmp_path)
     assert [len(made.results.scatter), len(made.results.panels)] == [0, 12]
-    assert made.to_dict()["tables"]["cost-by-stage"]["rows"][-1][4] != "0"
+    assert made.to_dict()["tables"]["cost"]["rows"][-1][4] != "0"
 
 
 def test_models_without_a_price_have_a_reason(tmp_path):
     fill(folder(tmp_path, base=["house-7b"]))
-    cost = built(tmp_path).to_dict()["tables"]["cost-by-stage"]["rows"]
+    cost = built(tmp_path).to_dict()["tables"]["cost"]["rows"]
     assert cost[0][4]["reason"] == "the model has no price"
 
 

@@ -118,7 +118,7 @@ def test_a_point_tells_whose_it_is(chromium, pages):
 
 def test_tables_filter_and_sort_by_keyboard(chromium, pages):
     with looking(chromium, pages / "whole.html") as view:
-        table = view.locator("#replies-by-context")
+        table = view.locator("#table-replies-by-context")
         rows = table.locator("tbody tr")
         every = rows.count()
         box = table.get_by_label("Rows with")
@@ -178,7 +178,7 @@ def test_the_first_tab_leads_to_the_results(chromium, pages):
 def test_a_table_is_saved_as_a_file(chromium, pages):
     with looking(chromium, pages / "whole.html") as view:
         with view.expect_download() as saved:
-            view.locator("#accuracies a.csv").click()
+            view.locator("#table-accuracies a.csv").click()
         lines = Path(saved.value.path()).read_text(encoding="utf-8").splitlines()
         assert saved.value.suggested_filename == "accuracies.csv"
         assert lines[0].startswith("model,reports,r [by context],r [by context] low")
@@ -189,7 +189,7 @@ def test_without_scripts_the_numbers_are_there(chromium, pages):
     context = chromium.new_context(java_script_enabled=False)
     view = context.new_page()
     view.goto((pages / "whole.html").as_uri())
-    assert view.locator("#replies-by-context tbody tr").count() > 40
+    assert view.locator("#table-replies-by-context tbody tr").count() > 40
     assert "the tables hold its" in view.locator("#chart-scatter").inner_text()
     context.close()
 

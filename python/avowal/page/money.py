@@ -51,7 +51,7 @@ def money(ran: Ran | None) -> Money:
     rows = [*_rows(ran), ("all", "", None, None, status.price, status.spent)]
     columns = ("model", "stage", "tokens in", "tokens out", "planned", "spent")
     note = "Tokens are those that the replies say they were billed for; for training, the tokens trained."
-    table = Table("cost-by-stage", "Cost by stage, in US dollars", columns, tuple(map(_cells, rows)), note)
+    table = Table("cost", "Cost by stage, in US dollars", columns, tuple(map(_cells, rows)), note)
     if ran.simulated:
         return Money("The simulated provider costs nothing.", table)
     if status.price is None or status.spent is None:

@@ -223,7 +223,7 @@ def _styles(page: Page) -> str:
     right = []
     for its in page.tables:
         places = [place for place, numeric in enumerate(its.numeric, 1) if numeric and place > 1]
-        right += [f"#{its.name} :is(td, th):nth-child({place})" for place in places]
+        right += [f"#table-{its.name} :is(td, th):nth-child({place})" for place in places]
     aligned = f"{', '.join(right)} {{ text-align: right; white-space: nowrap; }}" if right else ""
     return f"{_asset('page.css')}\n{style()}\n{aligned}"
 
