@@ -206,4 +206,4 @@ def _printable(key: str) -> str:
 
 
 def _table(rows: list[dict[str, Any]], schema: Schema) -> pl.DataFrame:
-    return pl.DataFrame([{column: row[column] for column in schema} for row in rows], schema=dict(schema))
+    return pl.DataFrame({column: [row[column] for row in rows] for column in schema}, schema=dict(schema))

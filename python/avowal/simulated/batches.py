@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import time
+from collections.abc import Iterator
 from typing import Any
 
 from starlette.requests import Request
@@ -50,8 +51,7 @@ class Batches:
         if file["purpose"] != "batch":
             raise ApiError(400, f"File '{file['id']}' has the purpose '{file['purpose']}'.", param="input_file_id")
         content = self._service.store.content(file["_digest"])
-        rows = [json.loads(row) for row in content.decode("utf-8").splitlines() if row.strip()]
-        errors = _errors(rows, len(content))
+        total, model, errors = _checked(content)
         befalls, now = self._service.fate.befalls, time.time()
         if befalls(("batch-fails",), "", file["_digest"]):
             errors = [{"code": "server_error", "message": "The batch failed.", "line": None, "param": None}]
@@ -63,10 +63,10 @@ class Batches:
             "metadata": metadata(held),
             "created_at": int(now),
             "expires_at": int(now) + _WINDOW,
-            "model": rows[0]["body"].get("model") if not errors else None,
+            "model": None if errors else model,
             "output_file_id": None,
             "error_file_id": None,
-            "request_counts": {"total": 0 if errors else len(rows), "completed": 0, "failed": 0},
+            "request_counts": {"total": 0 if errors else total, "completed": 0, "failed": 0},
             "_created": now,
             "_content": file["_digest"],
             "_errors": errors,
@@ -123,14 +123,14 @@ class Batches:
             return await self._answered(batch) if self._status(batch) in ("finalizing", "cancelling") else batch
 
     async def _answered(self, batch: Document) -> Document:
-        content = self._service.store.content(batch["_content"]).decode("utf-8")
-        rows = [json.loads(row) for row in content.splitlines() if row.strip()]
+        total = batch["request_counts"]["total"]
         share = max(0.0, self._share(batch) - 0.2) / 0.8 if batch["_cancelled"] else 0.5 if batch["_expires"] else 1
-        until = len(rows) if share >= 1 else int(len(rows) * share)
+        until = total if share >= 1 else int(total * share)
         told: list[Document] = []
-        good: list[Document] = []
-        bad: list[Document] = []
-        for place, row in enumerate(rows):
+        # As they will be written: a batch may have thousands, and several may be answered at a time.
+        good: list[bytes] = []
+        bad: list[bytes] = []
+        for place, row in enumerate(_rows(self._service.store.content(batch["_content"]))):
             if place >= until:
                 if batch["_expires"]:
                     bad.append(_line(batch, row, None, _EXPIRED))
@@ -141,13 +141,13 @@ class Batches:
             if place % _AT_ONCE == 0:
                 # Others are served in between.
                 await asyncio.sleep(0)
-        counts = {"total": len(rows), "completed": len(good), "failed": len(bad)}
+        counts = {"total": total, "completed": len(good), "failed": len(bad)}
         document = {**batch, "request_counts": counts, "_done": time.time()}
         # Last first: the order of results isn't that of the requests, and readers must go by custom_id.
         added = [
             (field, ("file", "file-", described(written, f"{batch['id']}_{part}.jsonl", "batch_output"), written))
             for field, part, lines in (("output_file_id", "output", good), ("error_file_id", "error", bad))
-            if lines and (written := "".join(json.dumps(line) + "\n" for line in lines[::-1]).encode())
+            if lines and (written := b"".join(lines[::-1]))
         ]
         changed = self._service.store.change(document, *added)
         # Not before: a server that is killed in between answers the batch anew, and the log would tell it twice.
@@ -176,30 +176,36 @@ _EXPIRED = {
 }
 
 
-def _line(batch: Document, row: Document, response: tuple[int, Document] | None, error: Document | None) -> Document:
+def _rows(content: bytes) -> Iterator[Document]:
+    return (json.loads(row) for row in content.splitlines() if row.strip())
+
+
+def _line(batch: Document, row: Document, response: tuple[int, Document] | None, error: Document | None) -> bytes:
     identity = name(f"{batch['id']} {row['custom_id']}")
     answered = None
     if response is not None:
         answered = {"status_code": response[0], "request_id": "req_" + identity, "body": response[1]}
-    return {"id": "batch_req_" + identity, "custom_id": row["custom_id"], "response": answered, "error": error}
+    line = {"id": "batch_req_" + identity, "custom_id": row["custom_id"], "response": answered, "error": error}
+    return (json.dumps(line) + "\n").encode()
 
 
-def _errors(rows: list[Document], size: int) -> list[Document]:
-    """Return what is wrong with a batch's file; at most ten things."""
-    if size > LARGEST or not 0 < len(rows) <= MOST:
-        message = f"{len(rows)} requests and {size} bytes; a batch has 1 to {MOST} requests and up to {LARGEST} bytes."
-        return [{"code": "invalid_batch_size", "message": message, "line": None, "param": None}]
-    seen: set[Any] = set()
-    models = {row["body"].get("model") for row in rows if isinstance(row.get("body"), dict)}
-    found = [
-        {"code": code, "message": f"Line {line}: {message}", "line": line, "param": param}
-        for line, row in enumerate(rows, 1)
-        for code, param, message in _line_errors(row, seen)
-    ]
+def _checked(content: bytes) -> tuple[int, Any, list[Document]]:
+    """Return how many requests a batch's file has, the model that they ask, and what is wrong: at most ten things."""
+    total, seen, models, found = 0, set[Any](), set[Any](), list[Document]()
+    for row in _rows(content):
+        total += 1
+        if isinstance(row.get("body"), dict):
+            models.add(row["body"].get("model"))
+        for code, param, message in _line_errors(row, seen):
+            found.append({"code": code, "message": f"Line {total}: {message}", "line": total, "param": param})
+    if len(content) > LARGEST or not 0 < total <= MOST:
+        sizes = f"{total} requests and {len(content)} bytes"
+        message = f"{sizes}; a batch has 1 to {MOST} requests and up to {LARGEST} bytes."
+        return total, None, [{"code": "invalid_batch_size", "message": message, "line": None, "param": None}]
     if len(models) > 1:
         message = "All requests of a batch must ask the same model."
         found.append({"code": "mismatched_model", "message": message, "line": None, "param": "body.model"})
-    return found[:10]
+    return total, next(iter(models), None), found[:10]
 
 
 def _line_errors(row: Document, seen: set[Any]) -> list[tuple[str, str, str]]:

@@ -287,27 +287,26 @@ class _Pricer:
 
 
 def _requests(stage: Stage, rows: Sequence[Gathered], pricer: _Pricer) -> pl.DataFrame:
-    listed = [
-        (
-            stage.name,
-            row.prompt.context.name,
-            row.prompt.trial,
-            row.key,
-            row.model,
-            row.state,
-            [*row.retries, *row.failures],
-            len(row.retries) + len(row.failures),
-            row.unsure,
-            row.surplus,
-            row.seconds,
-            *(row.bills[0][:2] if row.bills else (None, None)),
-            pricer.price(row),
-            row.batch,
-            row.reply_id,
-        )
-        for row in rows
-    ]
-    return pl.DataFrame(listed, schema=dict(tables.STUDY_REQUESTS), orient="row")
+    failures = [[*row.retries, *row.failures] for row in rows]
+    columns: dict[str, list[Any]] = {
+        "stage": [stage.name] * len(rows),
+        "context": [row.prompt.context.name for row in rows],
+        "trial": [row.prompt.trial for row in rows],
+        "key": [row.key for row in rows],
+        "model": [row.model for row in rows],
+        "state": [row.state for row in rows],
+        "failures": failures,
+        "retries": [len(each) for each in failures],
+        "unsure": [row.unsure for row in rows],
+        "surplus": [row.surplus for row in rows],
+        "seconds": [row.seconds for row in rows],
+        "prompt_tokens": [row.bills[0][0] if row.bills else None for row in rows],
+        "completion_tokens": [row.bills[0][1] if row.bills else None for row in rows],
+        "price": [pricer.price(row) for row in rows],
+        "batch": [row.batch for row in rows],
+        "reply_id": [row.reply_id for row in rows],
+    }
+    return pl.DataFrame(columns, schema=dict(tables.STUDY_REQUESTS))
 
 
 def _jobs(store: Store) -> list[tuple[Any, ...]]:

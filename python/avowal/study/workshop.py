@@ -11,7 +11,7 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from decimal import Decimal
 from hashlib import sha256
-from typing import Any
+from typing import Any, TypeAlias
 
 import polars as pl
 
@@ -49,6 +49,9 @@ UNDER_WAY = "select 1 from jobs where stage = ? and state not in ('intended', 'f
 
 _FINISHED = "finished "
 """What stands before a stage's name in the name of the fact that says what it sent when it finished."""
+
+_Held: TypeAlias = tuple[Decimal, tuple[str, str]]
+"""What is held back for a request, and the names of its models, which its price goes by; not the request itself."""
 
 ROUNDS = 3
 """How often a stage asks in one run what has failed before."""
@@ -229,6 +232,15 @@ class Workshop:
                 (folder / f"{name}{ending}.jsonl").write_bytes(held.text.encode())
 
     def _ask(self, stage: Stage, progress: Progress) -> bool:
+        judge = self._planned(stage, progress)
+        if self.place.study.provider.mode == "batch":
+            return self._ask_in_batches(stage, judge)
+        self._ask_by_themselves(stage, judge)
+        # Batches of a time when the study asked in them are paid for: they are read before the stage has finished.
+        return self._ask_in_batches(stage, judge, more=False)
+
+    def _planned(self, stage: Stage, progress: Progress) -> _Judge:
+        """Write a stage's requests down, and count the replies that are there; the requests themselves aren't kept."""
         study = self.place.study
         listed = requests(
             stage, study, self._model(stage), self.place.endpoint, encoding=self.budget.encoding(stage.base)
@@ -239,11 +251,7 @@ class Workshop:
         for key, body in self.store.bodies(stage.name):
             judge.count(key, body)
         progress.before = progress.done
-        if study.provider.mode == "batch":
-            return self._ask_in_batches(stage, judge)
-        self._ask_by_themselves(stage, judge)
-        # Batches of a time when the study asked in them are paid for: they are read before the stage has finished.
-        return self._ask_in_batches(stage, judge, more=False)
+        return judge
 
     def _ask_by_themselves(self, stage: Stage, judge: _Judge) -> None:
         progress = judge.progress
@@ -267,11 +275,15 @@ class Workshop:
             raise StageError(f"{len(left):,} requests got no reply; the next run asks them again")
 
     def _ask_in_batches(self, stage: Stage, judge: _Judge, *, more: bool = True) -> bool:
-        def price(left: Left, prompt: int, reply: int) -> Decimal:
-            return self.budget.price(left.base, json.loads(left.body)["model"], prompt, reply, "batch")
+        def price(names: tuple[str, str], prompt: int, reply: int) -> Decimal:
+            return self.budget.price(*names, prompt, reply, "batch")
 
-        def priced(part: Sequence[Left]) -> dict[str, tuple[Decimal, Left]]:
-            return {each.key: (price(each, each.tokens - each.reply_tokens, each.reply_tokens), each) for each in part}
+        def priced(part: Sequence[Left]) -> dict[str, _Held]:
+            named = {each.key: (each.base, str(json.loads(each.body)["model"])) for each in part}
+            return {
+                each.key: (price(named[each.key], each.tokens - each.reply_tokens, each.reply_tokens), named[each.key])
+                for each in part
+            }
 
         def hold(part: Sequence[Left], begun: bool) -> None:
             prices = priced(part)
@@ -280,16 +292,16 @@ class Workshop:
 
         # What earlier runs have submitted is held back since this one began.
         open_before = "select id from batches where stage = ? and read = 0 and state <> 'intended'"
-        held: dict[str, tuple[Decimal, Left]] = {}
+        held: dict[str, _Held] = {}
         for (identity,) in self.store.rows(open_before, (stage.name,)):
             held.update(priced(waiting(self.store, identity)))
 
         def told(answers: Sequence[Answer]) -> None:
             for each in answers:
-                before, left = held.pop(each.key, (Decimal(0), None))
+                before, names = held.pop(each.key, (Decimal(0), None))
                 cost = before if each.failure is None else Decimal(0)
-                if left is not None and each.prompt_tokens is not None and each.completion_tokens is not None:
-                    cost = price(left, each.prompt_tokens, each.completion_tokens)
+                if names is not None and each.prompt_tokens is not None and each.completion_tokens is not None:
+                    cost = price(names, each.prompt_tokens, each.completion_tokens)
                 self.budget.settle(before, cost)
                 judge.told(Asked(each, cost))
 
