@@ -94,13 +94,13 @@ class Pretender:
         return json.dumps(dict(zip(names, told.tolist(), strict=True))), 0.0
 
 
-def body(text: str, odds: float | None = None) -> str:
+def body(text: str, odds: float | None = None, model: str = BASE) -> str:
     """Return the body of a chat completion."""
     choice: dict[str, object] = {"message": {"content": text}, "finish_reason": "stop", "logprobs": None}
     if odds is not None:
         told = [{"token": "A", "logprob": -np.logaddexp(0, -odds)}, {"token": "B", "logprob": -np.logaddexp(0, odds)}]
         choice["logprobs"] = {"content": [{"token": text, "logprob": 0.0, "top_logprobs": told}]}
-    return json.dumps({"choices": [choice]})
+    return json.dumps({"model": model, "choices": [choice]})
 
 
 def fill(
@@ -173,7 +173,12 @@ def answer(
         text, odds = mind.says(stage, prompt.context, prompt.a, prompt.b)
         told = odds if study.sampling.logprobs and stage.sends.kind == "decisions" else None
         reply = Answer(
-            request.key, body(text, told), status=200, seconds=0.5, prompt_tokens=100, completion_tokens=len(text)
+            request.key,
+            body(text, told, model),
+            status=200,
+            seconds=0.5,
+            prompt_tokens=100,
+            completion_tokens=len(text),
         )
         answers.append(spoil(stage, place, reply))
     if order is not None:

@@ -1,4 +1,4 @@
-"""What an installed avowal must do where nothing but its dependencies is: say its version, and fit a few choices.
+"""What an installed avowal must do where nothing but its dependencies is: its version, a fit, a study and its page.
 
 Run by `make dist` and by the release, with the interpreter that it was installed into.
 """
@@ -6,6 +6,7 @@ Run by `make dist` and by the release, with the interpreter that it was installe
 import shutil
 import subprocess
 import sys
+import tempfile
 from importlib.metadata import version
 from pathlib import Path
 
@@ -41,6 +42,11 @@ def main() -> None:
     r = float(np.corrcoef(both["learned"], both["target"])[0, 1])
     if not r > 0.8:
         sys.exit(f"fitted weights agree with those behind the choices to r = {r}; expected more than .8")
+    study = Path(tempfile.mkdtemp(prefix="avowal-")) / "study"
+    for asked in (["init", study, "--template", "small"], ["report", study]):
+        subprocess.run([command, *map(str, asked)], stdout=subprocess.DEVNULL, check=True)
+    if b"No accuracy can be told yet." not in (study / "report.html").read_bytes():
+        sys.exit(f"{study / 'report.html'} is no page of a study that was never run")
     print(f"{said}: {both.height} weights fitted, r = {r:.2f} with those behind the choices")
 
 

@@ -190,7 +190,7 @@ def test_another_file_than_the_one_that_was_run_is_refused(tmp_path):
     fill(folder(tmp_path))
     text = (tmp_path / "study.toml").read_text()
     (tmp_path / "study.toml").write_text(text.replace("decisions = 24", "decisions = 20", 1))
-    with pytest.raises(InputError, match=r"study\.db.*decide.*put study\.toml back"):
+    with pytest.raises(InputError, match=r"study\.db.*decide.*put it back"):
         collected(tmp_path)
 
 

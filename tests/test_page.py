@@ -5,25 +5,29 @@ import io
 import json
 import re
 from base64 import b64encode
+from dataclasses import replace
 from hashlib import sha256
 from html.parser import HTMLParser
 from urllib.parse import unquote
 
 import numpy as np
 import pytest
-from filled_study import BASE, MINI, fill, folder
+from filled_study import BASE, MINI, body, fill, folder
 from hostile_study import IMAGE, NAMES, REPLY, SCRIPT, hostile
 
 from avowal.analysis import Settings
 from avowal.analysis.material import LABELS
 from avowal.bootstrap import laplace_intervals, scaled_draws
 from avowal.contexts import builtin
+from avowal.page import sources
 from avowal.page.data import page
 from avowal.page.doubts import ROWS
 from avowal.page.render import render
 from avowal.page.shown import shown
 from avowal.page.sources import read
 from avowal.page.tables import Cell, Table, told
+from avowal.study import init
+from avowal.study.store import Answer, Store
 from avowal.text import NONE
 
 QUICK = Settings(replies=3, resamples=20, draws=50)
@@ -92,12 +96,12 @@ class Reader(HTMLParser):
         return [[cell.strip() for cell in row] for row in found["rows"] if row]
 
 
-def built(path, **options):
-    return page(read(path, QUICK, **options))
+def built(path):
+    return page(read(path, QUICK))
 
 
-def tree(path, **options):
-    return Reader(render(built(path, **options)))
+def tree(path):
+    return Reader(render(built(path)))
 
 
 @pytest.fixture(scope="module")
@@ -276,6 +280,8 @@ def test_texts_that_a_spreadsheet_would_compute_are_told_as_texts():
     table = Table("t", "T", ("name", "r"), ((told("=1+1"), Cell(-0.5, "r")), (told("-"), Cell(None, "r", reason="no"))))
     assert table.csv() == "name,r\n'=1+1,-0.5\n'-,\n"
     assert table.rows[1][1].text == NONE
+    broken = Table("t", "T", ("name",), ((told("tea\r=1+1"),), (told("tea\n=1+1"),), (told("\t=1\x1b\u202e\u200b"),)))
+    assert broken.csv() == "name\ntea␍=1+1\ntea␊=1+1\n␉=1␛⟨U+202E⟩⟨U+200B⟩\n"
 
 
 def test_a_study_half_way_shows_what_there_is_and_names_what_is_missing(tmp_path):
@@ -295,6 +301,14 @@ def test_a_study_half_way_shows_what_there_is_and_names_what_is_missing(tmp_path
     assert "introspection-trained" in [row[1] for row in found.table("What there is not yet")]
     assert any("Not sent yet" in each for each in found.texts["p"])
     assert "The study is not finished: 5 of its 24 stages are." in text["methods"]
+    asked = [row for row in text["figures"]["diagram"] if row["step"] == "report"]
+    planned = sum(row["planned"] for row in asked)
+    left = sum(row["planned"] for row in asked if row["state"] == "not begun")
+    assert (
+        f"Of {planned:,} reports planned, {planned - left:,} were valid and 0 (0.0%) lost; {left:,} have not"
+        in text["methods"]
+    )
+    assert "Replies are missing." not in found.texts.get("strong", [])
 
 
 def test_a_study_never_run_shows_what_it_will_ask(tmp_path, command):
@@ -306,7 +320,7 @@ def test_a_study_never_run_shows_what_it_will_ask(tmp_path, command):
     assert any("[INTROSPECTION TASK]" in each for each in found.texts["pre"])
     made = built(tmp_path)
     assert [len(made.results.scatter), len(made.results.panels)] == [0, 12]
-    assert made.to_dict()["tables"]["cost"]["rows"][-1][4] != "0"
+    assert float(made.to_dict()["tables"]["cost"]["rows"][-1][4]) > 0
 
 
 def test_models_without_a_price_have_a_reason(tmp_path):
@@ -328,10 +342,6 @@ def test_one_model_without_training_has_a_page(tmp_path):
 
 
 def test_repaired_and_lost_replies_are_counted_where_they_were(tmp_path):
-    from dataclasses import replace
-
-    from filled_study import body
-
     def spoil(stage, place, answer):
         if stage.role != "weight_trained" or place > 3:
             return answer
@@ -372,3 +382,80 @@ def test_intervals_of_weights_are_those_of_their_draws():
     # Neither order nor company matters.
     alone = laplace_intervals(fit(chosen.filter(context=contexts[2].name), contexts), draws=400, seed=5, level=0.9)
     assert alone["high"].to_list() == found.filter(context=contexts[2].name)["high"].to_list()
+
+
+def test_a_gain_of_one_model_is_not_called_a_mean_of_two(tmp_path):
+    fill(
+        folder(tmp_path, base=(BASE, MINI)),
+        until=lambda stage: stage.base == MINI and stage.role == "native_after",
+    )
+    (said,) = [line for line in built(tmp_path).results.headline.sentences if line.startswith("Introspection training")]
+    assert "in trained contexts (mean of 2 models) and" in said
+    assert said.endswith(f"in native contexts ({BASE} alone).")
+
+
+def test_models_of_two_seeds_are_not_called_two_base_models(tmp_path):
+    fill(folder(tmp_path, seeds=(0, 1)))
+    (said,) = [line for line in built(tmp_path).results.headline.sentences if line.startswith("Introspection training")]
+    assert "(mean of 2 trained models of one base model)" in said
+
+
+def test_the_methods_name_every_setting_that_is_not_the_papers(tmp_path):
+    init(tmp_path / "study", "conditions")
+    made = built(tmp_path / "study")
+    (row,) = [each for each in made.results.course if each["label"] == "weight training"]
+    lines = row["shown"].split()[0]
+    assert f"after fine-tuning on {lines} choices" in made.results.methods
+    assert "with a marker in the prompt" in made.results.methods
+
+
+def test_replies_without_a_count_of_tokens_are_told(tmp_path):
+    def silent(stage, place, answer):
+        return replace(answer, prompt_tokens=None, completion_tokens=None) if place % 2 else answer
+
+    fill(folder(tmp_path), spoil=silent)
+    source = read(tmp_path, QUICK)
+    untold = sum(each.account.untold for each in source.ran.status.stages)
+    assert untold > 0
+    table = page(source).to_dict()["tables"]["cost"]
+    assert f"{untold:,} replies came without a count" in table["note"]
+    for row, each in zip(table["rows"], source.ran.status.stages, strict=False):
+        if not each.trains:
+            assert row[2:4] == [
+                sum(b.input_tokens for b in each.account.billed),
+                sum(b.output_tokens for b in each.account.billed),
+            ]
+
+
+def test_every_sentence_of_the_page_is_in_the_document(whole):
+    made = built(whole)
+    held, found = json.dumps(made.to_dict(), ensure_ascii=False), made.results
+    lines = [*found.headline.sentences, *found.headline.warnings, *found.doubts.remarks, *found.doubts.notes]
+    lines += [*found.accounts.notes, found.methods, *(its.note for its in made.tables)]
+    assert len(lines) > 10
+    for line in lines:
+        assert json.dumps(line, ensure_ascii=False)[1:-1] in held
+
+
+def test_what_a_run_writes_meanwhile_is_on_no_part_of_a_page(tmp_path, monkeypatch):
+    """A page is of one moment: what comes while it is read, or while the analysis goes on, is not on it in part."""
+    fill(folder(tmp_path))
+    before = built(tmp_path).to_dict()
+    real = sources._answered
+
+    def meanwhile(store):
+        with Store.writing(tmp_path) as run:
+            run.leave("gpt-4o-2024-08-06: report, off the shelf", "no more")
+            keys = [key for key, _ in run.bodies("gpt-4o-2024-08-06: report, off the shelf")]
+            run.step([Answer(key, body("{}"), prompt_tokens=7, completion_tokens=7) for key in keys], [])
+        return real(store)
+
+    monkeypatch.setattr(sources, "_answered", meanwhile)
+    during = built(tmp_path).to_dict()
+    for each in (before, during):
+        del each["tables"]["files"]
+    assert during == before
+    monkeypatch.undo()
+    after = built(tmp_path).to_dict()
+    assert "no more" in " ".join(after["notes"])
+    assert after["tables"]["cost"] != before["tables"]["cost"]

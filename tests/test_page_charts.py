@@ -250,11 +250,11 @@ def test_charts_of_a_sweep_suit_both_schemes(draw: Callable[..., Any]) -> None:
     for spec in (power_spec(found), price_spec(found)):
         assert spec is not None
         before = json.dumps(spec)
-        chart, caption = on_page(spec)
+        chart = on_page(spec)
         assert json.dumps(spec) == before
         assert "config" not in chart
         assert "title" not in chart
-        assert caption.startswith("Power: share of 5 simulated studies")
+        assert chart["description"].startswith("Power: share of 5 simulated studies")
         for colour in (COLOURS[0], "#e6e6e6", "#b0b0b0"):
             assert f'"{colour}"' in before
             assert f'"{colour}"' not in json.dumps(chart)
@@ -267,8 +267,8 @@ def test_the_names_of_a_sweep_are_left_alone_even_if_they_name_a_colour() -> Non
     spec: Spec = {"title": {"text": ["a", "b"]}, "columns": 1, "spec": {"width": 200, "title": COLOURS[0],
                   "color": {"domain": [COLOURS[0]], "range": [COLOURS[0]]}},
                   "data": {"values": [{"x": COLOURS[0]}]}}  # fmt: skip
-    chart, caption = on_page(spec)
-    assert caption == "a b"
+    chart = on_page(spec)
+    assert chart["description"] == "a b"
     assert json.dumps(chart).count(COLOURS[0]) == 3
     assert chart["spec"]["color"]["range"] != [COLOURS[0]]
 

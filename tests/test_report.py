@@ -1,6 +1,7 @@
 """The command that writes the page: from every kind of folder, with one clear line where it can't."""
 
 import json
+import shlex
 import shutil
 from pathlib import Path
 
@@ -58,7 +59,7 @@ def test_a_sweep_has_a_page_with_the_numbers_of_its_folder(tmp_path, command, mo
 
 def test_a_study_shows_its_own_sweep_and_why_there_is_none(tmp_path):
     folder(tmp_path)
-    assert "power --out" in read(tmp_path).sweep
+    assert "power agents=8 decisions=24 reports=3 --out" in read(tmp_path).sweep
     power(GRID, tests=["gain"], replicates=5, out=tmp_path / SWEEP)
     assert len(read(tmp_path).sweep.table) == 2
     plan = tmp_path / SWEEP / "sweep.json"
@@ -76,7 +77,7 @@ def test_a_study_shows_its_own_sweep_and_why_there_is_none(tmp_path):
 def test_stan_stands_beside_and_an_outdated_check_is_told(tmp_path, command):
     small(tmp_path)
     analysis = json.loads(command("analyze", tmp_path, "--json", *QUICK))
-    assert "After avowal check" in json.loads(command("report", tmp_path, "--json", *QUICK))["check"][0]
+    assert "run avowal check" in json.loads(command("report", tmp_path, "--json", *QUICK))["check"][0]
     kept = tmp_path / "tables" / "check.json"
     kept.write_text(json.dumps(check_of(analysis)))
     document = json.loads(command("report", tmp_path, "--json", *QUICK))
@@ -94,6 +95,12 @@ def test_stan_stands_beside_and_an_outdated_check_is_told(tmp_path, command):
     other.write_text(json.dumps(check_of(analysis, away=0.01)))
     told = json.loads(command("report", tmp_path, "--json", *QUICK, "--check", other))["check"]
     assert "other data" in told[-1]
+    assert "No conclusion" not in " ".join(told)
+    nothing = check_of(analysis) | {"problems": ["everything diverged"]}
+    nothing["accuracies"] = [row | {"low": None} if row["method"] == "Stan" else row for row in nothing["accuracies"]]
+    other.write_text(json.dumps(nothing))
+    told = json.loads(command("report", tmp_path, "--json", *QUICK, "--check", other))["check"]
+    assert told[1:] == ["Problem: everything diverged"]
 
 
 @pytest.mark.parametrize(
@@ -103,6 +110,17 @@ def test_stan_stands_beside_and_an_outdated_check_is_told(tmp_path, command):
         ("[]", "weights: expected the document of avowal check"),
         (json.dumps({"engine": 3} | check_of({"models": {}}) | {"engine": 3}), "engine: expected the name"),
         (json.dumps(check_of({"models": {}}) | {"gains": [1]}), "gains, row 1: expected an object"),
+        (json.dumps(check_of({"models": {}}) | {"problems": [5]}), "problems: expected a list of texts"),
+        (
+            json.dumps(check_of({"models": {}}) | {"gains": [{"estimate": float("nan")}]}),
+            "row 1, estimate: expected a finite",
+        ),
+        (
+            json.dumps(check_of({"models": {}}) | {"weights": [{"agents": 10**400}]}),
+            "row 1, agents: expected a finite",
+        ),
+        (json.dumps(check_of({"models": {}}) | {"joint": [{"set": 1}]}), "joint, row 1, set: expected a text"),
+        ("[" * 200_000, "expected JSON"),
     ],
 )
 def test_a_bad_check_is_told_in_one_line(tmp_path, command, text, expected):
@@ -158,3 +176,51 @@ def test_a_dry_run_has_a_page_of_its_own(tmp_path, command):
     told = command("report", tmp_path, "--provider", "simulated").strip()
     assert told == str(tmp_path / "simulated-run" / "report.html")
     assert not (tmp_path / "report.html").exists()
+
+
+def test_only_an_earlier_page_is_written_over(tmp_path, command):
+    folder(tmp_path / "study")
+    study = tmp_path / "study"
+    before = (study / "study.toml").read_bytes()
+    thesis, page, pdf = tmp_path / "thesis.md", tmp_path / "page.html", tmp_path / "page.pdf"
+    thesis.write_text("years of work")
+    for option, file in (("--html", study / "study.toml"), ("--html", thesis), ("--pdf", thesis)):
+        said = command("report", study, option, file, code=2)
+        assert f"{file}, {option}: expected a new file" in said
+    assert ((study / "study.toml").read_bytes(), thesis.read_text()) == (before, "years of work")
+    assert "another file than that of --html" in command("report", study, "--html", page, "--pdf", page, code=2)
+    (tmp_path / "link.html").symlink_to(page)
+    for _ in range(2):
+        command("report", study, "--html", tmp_path / "link.html")
+    assert (tmp_path / "link.html").is_symlink()
+    assert b"avowal" in page.read_bytes()
+    (study / "report.html").write_text("my own notes")
+    assert "an earlier page" in command("report", study, code=2)
+    assert not pdf.exists()
+
+
+@pytest.mark.parametrize("given", [("--weights", "published"), ("--replies", "3"), ("--json", "--open")])
+def test_options_that_would_change_nothing_are_refused(tmp_path, command, given):
+    folder(tmp_path)
+    assert given[-1 if given[0] == "--json" else 0] in command("report", tmp_path, *given, code=2)
+    assert not (tmp_path / "report.html").exists()
+
+
+def test_options_of_analyses_are_refused_for_a_sweep(tmp_path, command):
+    power(GRID, tests=["gain"], replicates=5, out=tmp_path / "sweep")
+    assert "--level: expected no option" in command("report", tmp_path / "sweep", "--level", "0.8", code=2)
+
+
+def test_the_page_s_commands_make_the_page_again(tmp_path, command):
+    folder(tmp_path)
+    prices, check = tmp_path / "my prices.toml", tmp_path / "check.json"
+    known = 'as_of = 2026-11-01\nsource = "ours"\nencoding = "o200k_base"\ninput = 0.2\noutput = 0.8\n'
+    prices.write_text(f'[models."house-7b"]\n{known}')
+    check.write_text(json.dumps(check_of({"models": {}})))
+    told = json.loads(
+        command("report", tmp_path, "--json", "--level", "0.9999999", "--prices", prices, "--check", check, *QUICK)
+    )
+    again = [each["command"] for each in told["commands"] if each["makes"] == "everything on it as one document"]
+    words = shlex.split(again[0])
+    assert words[:2] == ["avowal", "report"]
+    assert json.loads(command(*words[1:])) == told

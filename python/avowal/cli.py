@@ -61,7 +61,7 @@ def _code() -> int:
         told = io.StringIO()
         error.show(told)
         # What was typed, or what a pattern of the shell made of it, may steer the terminal.
-        click.echo(plain(told.getvalue(), lines=True), err=True, nl=False)
+        click.echo(plain(told.getvalue().expandtabs(2), lines=True), err=True, nl=False)
         return error.exit_code
     except SystemExit as error:
         return error.code if isinstance(error.code, int) else 1

@@ -52,7 +52,6 @@ def check(
 
     Example: avowal check mine --strict
     """
-    from avowal.analysis.material import LABELS
     from avowal.progress import bar
     from avowal.stan.check import check as run
     from avowal.stan.engines import Sampling, choose
@@ -69,7 +68,7 @@ def check(
     if as_json:
         show_json(found.to_dict())
     else:
-        show(printed(found, LABELS))
+        show(printed(found))
     if kept is not None:
         _keep(document, kept)
     return 1 if strict and found.problems else 0
@@ -80,13 +79,23 @@ def _keep(document: str, path: Path) -> None:
     from avowal.study.whole import whole
     from avowal.text import say
 
-    if path.exists() and json.loads(document)["joint"] is None:
-        before = json.loads(path.read_text(encoding="utf-8"))
-        if before.get("joint"):
-            say(f"{path} stays as it is: it has the joint model, which this check left out.", err=True)
-            return
+    if path.exists() and json.loads(document)["joint"] is None and _has_joint(path):
+        say(f"{path} stays as it is: it has the joint model, which this check left out.", err=True)
+        return
     with whole(path) as part:
         part.write_text(f"{document}\n", encoding="utf-8")
+
+
+def _has_joint(path: Path) -> bool:
+    """Tell whether a kept document has the joint model; a damaged one has nothing that must stay."""
+    from avowal.errors import InputError
+    from avowal.page.checks import read_check
+
+    try:
+        held = read_check(path)
+    except InputError:
+        return False
+    return held is not None and bool(held["joint"])
 
 
 def _material(source: Path, provider: str | None) -> tuple[Material, Path | None]:

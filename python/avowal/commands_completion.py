@@ -10,7 +10,7 @@ __all__ = ["completion"]
 @click.command()
 @click.argument("shell", type=click.Choice(["bash", "zsh", "fish"]), metavar="bash|zsh|fish")
 def completion(shell: str) -> None:
-    r"""Print the script by which a shell completes commands and options.
+    """Print the script by which a shell completes commands and options.
 
     \b
     Where each shell looks for it:
@@ -19,7 +19,7 @@ def completion(shell: str) -> None:
       fish  ~/.config/fish/completions/avowal.fish
 
     Example: avowal completion fish > ~/.config/fish/completions/avowal.fish
-    """
+    """  # noqa: D301
     from click.shell_completion import get_completion_class
 
     from avowal.cli import NAME, app

@@ -49,7 +49,9 @@ def list_contexts(files: tuple[Path, ...], field: str | None, use: str | None, *
     """
     chosen = [each for each in _read(files) if field in (None, each.field) and use in (None, each.use)]
     if not chosen:
-        raise InputError.at("at least one context", "none of that field and use", field="--field, --use")
+        fields = sorted({each.field for each in _read(files) if each.field is not None})
+        expected = f"at least one context; fields are {', '.join(fields) or 'not told'}"
+        raise InputError.at(expected, "none of that field and use", field="--field, --use")
     if as_json:
         keys = ("name", "field", "use", "agent")
         show_json({"contexts": [{key: getattr(each, key) for key in keys} for each in chosen]})
@@ -74,7 +76,7 @@ def show_context(name: str, files: tuple[Path, ...], *, as_json: bool) -> None:
     known = {each.name: each for each in _read(files)}
     if name not in known:
         close = get_close_matches(name, known, n=3, cutoff=0.5)
-        expected = f"the name of a context, such as {', '.join(close)}" if close else "the name of a context"
+        expected = f"the name of a context, such as {', '.join(close)}" if close else "one of avowal contexts list"
         raise InputError.at(expected, repr(name), field="NAME")
     found = known[name]
     if as_json:

@@ -18,6 +18,9 @@ __all__ = ["demo"]
 def demo(folder: Path, *, seed: int, as_json: bool) -> int:
     """Run a small study of two simulated models over HTTP and analyse it: no key, no network.
 
+    DIR is avowal-demo if it isn't given; the study is left there with its tables and its page, report.html. Replies are
+    lost on purpose, as many as the paper's models lost.
+
     Example: avowal demo avowal-demo --seed 7
     """
     from avowal.analysis import document, printed

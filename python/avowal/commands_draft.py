@@ -74,7 +74,7 @@ def draft(
 
     task = drafts.Task(field, attributes, use)
     file = out or _file(field)
-    table = None if prices is None else price_tables.load(prices)
+    table = price_tables.over(prices)
     options: dict[str, Any] = {"batch": batch, "beside": beside}
     # What is on disk may be all that is wanted; then no key is needed, nor an endpoint.
     if drafts.plan(count, task, model or "", file, **options).requests:

@@ -147,7 +147,7 @@ def _pricing(options: dict[str, Any]) -> Any:
         training=options["training"],
         epochs=options["epochs"],
         mode="batch" if options["batch"] else "sync",
-        prices=prices.load(options["prices"]) if options["prices"] else None,
+        prices=prices.over(options["prices"]),
     )
 
 

@@ -5,10 +5,21 @@ from __future__ import annotations
 from pathlib import Path
 
 import click
+from click.core import ParameterSource
 
 from avowal.text import say, show_json
 
 __all__ = ["report"]
+
+
+_OF_FOLDERS = ("weights", "replies")
+"""Options that change what is made of a folder of the authors' files alone."""
+
+_OF_ANALYSES = (*_OF_FOLDERS, "level", "resamples", "seed")
+"""Options that change nothing of a sweep's page."""
+
+_OF_PAGES = ("html", "pdf", "look")
+"""Options that say what becomes of a page, and of no JSON."""
 
 
 @click.command()
@@ -57,16 +68,19 @@ def report(
 
     Example: avowal report mine --open
     """
-    from avowal import prices as price_tables
     from avowal.analysis import Settings
     from avowal.page.data import page
-    from avowal.page.sources import read
+    from avowal.page.sources import Given, kind_of, read
     from avowal.progress import bar
 
+    kind = kind_of(source)
+    _refuse({"study": _OF_FOLDERS, "folder": (), "sweep": _OF_ANALYSES}[kind], f"no option on the page of a {kind}")
+    if as_json:
+        _refuse(_OF_PAGES, "no option beside --json, which writes no page")
+    _refuse_targets(html, pdf)
     settings = Settings(weights=weights, replies=replies, seed=seed, level=level, resamples=resamples)
-    table = None if prices is None else price_tables.load(prices)
     with bar("analysing") as advance:
-        found = read(source, settings, provider=provider, check=check, prices=table, progress=advance)
+        found = read(source, settings, Given(provider, prices, check), progress=advance)
     built = page(found)
     if as_json:
         show_json(built.to_dict())
@@ -75,6 +89,7 @@ def report(
 
     default = Path(PAGE) if found.home is None else found.home / PAGE
     written = default if html is None else html
+    _refuse_targets(written, None)
     if html is None:
         # A trial run that has not begun has no folder yet.
         written.parent.mkdir(parents=True, exist_ok=True)
@@ -89,3 +104,38 @@ def report(
         import webbrowser
 
         webbrowser.open(written.resolve().as_uri())
+
+
+def _refuse(names: tuple[str, ...], why: str) -> None:
+    """Refuse options that would change nothing: whoever gives one expects it to."""
+    context = click.get_current_context()
+    for name in names:
+        if context.get_parameter_source(name) is ParameterSource.COMMANDLINE:
+            option = next(each.opts[0] for each in context.command.params if each.name == name)
+            raise _misplaced(why, option)
+
+
+def _misplaced(expected: str, option: str) -> Exception:
+    from avowal.errors import InputError
+
+    return InputError.at(expected, "one", field=option)
+
+
+def _refuse_targets(html: Path | None, pdf: Path | None) -> None:
+    """Refuse to write over anything but an earlier page or print: a study's own files, or somebody's thesis."""
+    from avowal.errors import InputError
+    from avowal.page.render import is_page
+
+    if html is not None and pdf is not None and html.resolve() == pdf.resolve():
+        raise InputError.at("another file than that of --html", pdf, field="--pdf")
+    for option, path, fits, what in (
+        ("--html", html, is_page, "an earlier page"),
+        ("--pdf", pdf, _is_print, "an earlier PDF"),
+    ):
+        if path is not None and path.exists() and not fits(path):
+            raise InputError.at(f"a new file, or {what} to write over", "another file", file=path, field=option)
+
+
+def _is_print(path: Path) -> bool:
+    with path.open("rb") as file:
+        return file.read(5) == b"%PDF-"

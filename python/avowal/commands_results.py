@@ -3,14 +3,10 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import click
 
 from avowal.text import say, show, show_json
-
-if TYPE_CHECKING:
-    from avowal.prices import Prices
 
 __all__ = ["analyze", "export", "status"]
 
@@ -32,11 +28,12 @@ def status(study: Path, *, provider: str | None, prices: Path | None, as_json: b
 
     Example: avowal status mine
     """
+    from avowal import prices as price_tables
     from avowal.study.place import place
     from avowal.study.status import status as look
     from avowal.study.status_printed import printed
 
-    found = look(place(study, provider), _prices(prices))
+    found = look(place(study, provider), price_tables.over(prices))
     if as_json:
         show_json(found.to_dict())
     else:
@@ -72,20 +69,22 @@ def analyze(
 
     Example: avowal analyze mine --json > mine.json
     """
+    from avowal import prices as price_tables
     from avowal.analysis import Settings, document, printed
     from avowal.progress import bar
     from avowal.study.place import place
     from avowal.study.results import tabulate
-    from avowal.study.status import stage_document
-    from avowal.study.status import status as account
+    from avowal.study.status import stage_document, status_of
     from avowal.study.status_printed import accounts
+    from avowal.study.store import Store
 
     found = place(study, provider)
-    table = _prices(prices)
+    table = price_tables.over(prices)
     settings = Settings(replies=found.study.design.reports, seed=seed, level=level, resamples=resamples)
     with bar("analysing") as advance:
         collected, result = tabulate(found, table, settings, progress=advance)
-    known = account(found, table, collected)
+    with Store.reading(found.folder) as store:
+        known = status_of(store, found, collected, table)
     if as_json:
         held = document(result) | {"stages": [stage_document(each) for each in known.stages]}
         show_json(held)
@@ -122,9 +121,3 @@ def export(study: Path, *, provider: str | None, form: str, folder: Path | None,
     if form == "csv":
         replies = found.study.design.reports
         say(f"avowal replicate DIR --replies {replies}, DIR a folder of these, prints their figures.", err=True)
-
-
-def _prices(path: Path | None) -> Prices | None:
-    from avowal import prices
-
-    return None if path is None else prices.load(path)

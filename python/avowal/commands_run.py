@@ -68,7 +68,7 @@ def run(
         stages=stages,
         detach=detach,
         closed=closed,
-        prices=None if prices is None else price_tables.load(prices),
+        prices=price_tables.over(prices),
     )
 
     def confirm(place: Place, client: Client) -> None:

@@ -52,7 +52,7 @@ def plan(study: Path, *, prices: Path | None, as_json: bool) -> None:
         if asked.provider.base_url == "simulated"
         else offers(asked.provider.base_url, asked.provider.key_env, study)
     )
-    found = make(study, prices=None if prices is None else price_tables.load(prices), offers=said)
+    found = make(study, prices=price_tables.over(prices), offers=said)
     today = datetime.now(UTC).date()
     if as_json:
         show_json(found.to_dict() | {"warnings": found.warnings(today)})

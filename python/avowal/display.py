@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator
 from html import escape
 from typing import TYPE_CHECKING
@@ -20,14 +21,14 @@ _NO_MATHS = "tex2jax_ignore mathjax_ignore"
 """Classes by which notebooks leave two prices in dollars alone, which they would else take for a formula."""
 
 
-class Shown:
+class Shown(ABC):
     """A result that notebooks, and consoles of rich, show as its tables."""
 
     __slots__ = ()
 
+    @abstractmethod
     def _shown(self) -> Iterable[Table | str]:
         """Lay the result out, in reading order."""
-        raise NotImplementedError(f"{type(self).__name__} has no layout")
 
     def _repr_html_(self) -> str:
         """Return the result for a notebook."""

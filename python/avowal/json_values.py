@@ -50,7 +50,7 @@ def parse_document(text: str, file: str | Path) -> Any:
     except InputError as error:
         raise InputError(f"{file}, {error}") from None
     except RecursionError:
-        raise InputError.at("JSON of contexts", "lists nested too deeply", file=file) from None
+        raise InputError.at("JSON", "lists nested too deeply", file=file) from None
     except ValueError as error:
         # Python refuses integers of more than some thousand digits.
         raise InputError.at("JSON with finite numbers", error, file=file) from None

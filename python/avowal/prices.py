@@ -299,6 +299,11 @@ def load(path: str | Path) -> Prices:
     return parse(read_text(path), path)
 
 
+def over(path: str | Path | None) -> Prices | None:
+    """Read a file of prices over the built-in ones, if there is one: None without, as commands have it."""
+    return None if path is None else load(path)
+
+
 def parse(text: str, file: str | Path, base: Prices | None = None) -> Prices:
     """Read prices from TOML text.
 

@@ -88,7 +88,7 @@ def plain(text: str, *, lines: bool = False) -> str:
     """
     if text.isprintable():
         return text
-    return "".join(letter if _harmless(letter) or (lines and letter == "\n") else _escape(letter) for letter in text)
+    return "".join(letter if harmless(letter) or (lines and letter == "\n") else _escape(letter) for letter in text)
 
 
 _STEERING = ("Cc", "Cf", "Cs", "Zl", "Zp")
@@ -98,7 +98,8 @@ _JOINERS = "\u200c\u200d"
 """Formats that Persian and Indian scripts and emoji are written with."""
 
 
-def _harmless(letter: str) -> bool:
+def harmless(letter: str) -> bool:
+    """Tell whether a letter is seen where it stands, and steers nothing."""
     return letter.isprintable() or letter in _JOINERS or unicodedata.category(letter) not in _STEERING
 
 

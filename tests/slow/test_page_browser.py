@@ -19,6 +19,7 @@ from avowal.page.data import page
 from avowal.page.pdf import browser, print_page
 from avowal.page.render import write
 from avowal.page.sources import read
+from avowal.sweep.power import power
 
 pytestmark = pytest.mark.slow
 
@@ -44,13 +45,14 @@ def chromium() -> Iterator[object]:
 
 @pytest.fixture(scope="module")
 def pages(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Make the pages of a finished study, one half way, one under attack, and one never run."""
+    """Make the pages of a finished study, one half way, one under attack, one never run, and of a sweep."""
     home = tmp_path_factory.mktemp("pages")
     fill(folder(home / "whole", base=(BASE, MINI)))
     fill(folder(home / "half", base=(BASE, MINI)), until=lambda stage: stage.role == "native_before")
     hostile(home / "hostile")
     folder(home / "never")
-    for each in ("whole", "half", "hostile", "never"):
+    power({"agents": [8, 12], "reports": [2, 4]}, tests=["gain"], replicates=20, out=home / "sweep")
+    for each in ("whole", "half", "hostile", "never", "sweep"):
         make(home / each, home / f"{each}.html")
     return home
 
@@ -85,7 +87,7 @@ def looking(chromium: object, file: Path, width: int = 1280, scheme: str = "ligh
     context.close()
 
 
-@pytest.mark.parametrize("name", ["whole", "half", "hostile", "never"])
+@pytest.mark.parametrize("name", ["whole", "half", "hostile", "never", "sweep"])
 @pytest.mark.parametrize(("width", "scheme"), SIZES)
 def test_a_page_opens_in_silence_at_every_width(chromium, pages, tmp_path, name, width, scheme):
     with looking(chromium, pages / f"{name}.html", width, scheme) as view:
@@ -200,9 +202,12 @@ def test_paper_shows_every_context(chromium, pages, tmp_path):
     printed = pdf.read_bytes()
     assert printed.startswith(b"%PDF")
     with looking(chromium, pages / "whole.html") as view:
+        view.locator("#table-replies-by-context").get_by_label("Rows with").fill("nothing is called so")
+        assert view.locator("#table-replies-by-context tbody tr:visible").count() == 0
         view.emulate_media(media="print")
         view.evaluate("dispatchEvent(new Event('beforeprint'))")
         assert view.locator("details:not([open])").count() == 0
+        assert view.locator("#table-replies-by-context tbody tr:not(:visible)").count() == 0
         assert view.locator("pre").first.is_visible()
         assert not view.locator("#theme").is_visible()
         view.evaluate("dispatchEvent(new Event('afterprint'))")

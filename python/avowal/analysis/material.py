@@ -81,6 +81,17 @@ GAINS = {
 """The effects of introspection training: accuracy after less accuracy before."""
 
 
+def gain_name(name: str) -> str:
+    """Name a gain for people."""
+    return name.replace("instilled", "trained").replace("_own", ", own weights")
+
+
+def named(quantity: str) -> str:
+    """Name an accuracy or a gain for people."""
+    gain = quantity.partition(",")[0] in GAINS
+    return f"gain, {gain_name(quantity)}" if gain else LABELS.get(quantity, quantity)
+
+
 @dataclass(frozen=True, slots=True)
 class ModelMaterial:
     """What is known of one model; a kind that is not there is no key.

@@ -165,7 +165,7 @@ class Analysis(Shown):
                     )
                     lines.append(
                         f"{model.name}, {LABELS[name]}: {replies.lost} of {replies.planned} replies and "
-                        f"{contexts.lost} of {contexts.planned} contexts are lost{span}"
+                        f"{contexts.lost} of {contexts.planned} contexts are missing{span}"
                     )
         return lines
 

@@ -70,7 +70,10 @@ class _Line:
     context: str = ""
     repaired: int = 0
 
-    def cells(self) -> Row:
+    def cells(self, recorded: bool) -> Row:
+        """Return the counts under :data:`_COUNTS`, or where what became of replies isn't recorded, :data:`_KEPT`."""
+        if not recorded:
+            return count(self.account.planned), count(self.account.valid), count(self.account.lost)
         failed = {kind: many for kind, many in self.account.failed.items() if kind != UNANSWERED}
         return (
             count(self.account.planned),
@@ -90,6 +93,9 @@ class _Line:
 
 _COUNTS = ("planned", "valid", "repaired", "invalid", "failed", "left")
 
+_KEPT = ("planned", "valid", "not recorded")
+"""What the authors' files tell: they hold the replies that parsed."""
+
 
 def accounts(figures: Figures, ran: Ran | None) -> Accounts:
     """Account for every reply.
@@ -104,22 +110,27 @@ def accounts(figures: Figures, ran: Ran | None) -> Accounts:
     Returns
     -------
     Accounts
-        In every line planned = valid + invalid + failed + left.
+        In every line planned = valid + invalid + failed + left, or valid + not recorded.
     """
     stages, by_context = (_of_study(ran), _study_contexts(ran)) if ran is not None else _of_folder(figures)
+    recorded = ran is not None
     contexts = Table(
         "replies-by-context",
         "Replies by context",
-        ("context", "model", "stage", *_COUNTS, "types"),
+        ("context", "model", "stage", *(_COUNTS if recorded else _KEPT), *(["types"] if recorded else [])),
         tuple(
-            (told(line.context), told(line.model), told(line.stage), *line.cells(), told(line.types))
+            (
+                *(told(line.context), told(line.model), told(line.stage)),
+                *line.cells(recorded),
+                *([told(line.types)] if recorded else []),
+            )
             for line in by_context
         ),
         sortable=True,
     )
     return Accounts(
         stages=_stages(stages, ran),
-        kinds=_kinds(stages),
+        kinds=_kinds(stages) if recorded else None,
         contexts=contexts,
         lost=_lost(figures),
         choices=_choices(figures),
@@ -187,21 +198,22 @@ def _of_folder(figures: Figures) -> tuple[list[_Line], list[_Line]]:
             stage = f"choices, {HEADERS[group]}"
             per = table.group_by("context", maintain_order=True).agg(pl.len(), pl.col("choice").count().alias("valid"))
             for context, many, valid in per.iter_rows():
-                lost = {UNRECORDED: many - valid} if many > valid else {}
-                by_context.append(_Line(model.name, stage, "decisions", Account(many, valid, failed=lost), context))
+                by_context.append(_Line(model.name, stage, "decisions", _kept(many, valid), context))
         for name in figures.sets_of(model):
             if name in model.sets:
                 stage = f"reports, {LABELS[name]}"
                 for context, many, valid in _reported(figures, model, its, name):
-                    lost = {UNRECORDED: many - valid} if many > valid else {}
-                    account = Account(many, valid, invalid=lost)
-                    by_context.append(_Line(model.name, stage, "reports", account, context))
+                    by_context.append(_Line(model.name, stage, "reports", _kept(many, valid), context))
     stages: dict[tuple[str, str], _Line] = {}
     for line in by_context:
         before = stages.get((line.model, line.stage))
         total = line.account if before is None else before.account + line.account
         stages[line.model, line.stage] = _Line(line.model, line.stage, line.kind, total)
     return list(stages.values()), by_context
+
+
+def _kept(planned: int, valid: int) -> Account:
+    return Account(planned, valid, failed={UNRECORDED: planned - valid} if planned > valid else {})
 
 
 def _reported(figures: Figures, model: ModelResult, its: ModelMaterial, name: str) -> Iterator[tuple[str, int, int]]:
@@ -219,8 +231,11 @@ def _reported(figures: Figures, model: ModelResult, its: ModelMaterial, name: st
 
 def _stages(lines: list[_Line], ran: Ran | None) -> Table:
     if ran is None:
-        rows = [(told(line.model), told(line.stage), *line.cells(), share(line.account.share_lost)) for line in lines]
-        columns = ("model", "what", *_COUNTS, "lost")
+        rows = [
+            (told(line.model), told(line.stage), *line.cells(recorded=False), share(line.account.share_lost))
+            for line in lines
+        ]
+        columns = ("model", "what", *_KEPT, "share")
         note = (
             "The authors kept only the replies that parsed: of a reply that is not there, the files don't say what "
             "became of it. Replies planned are the ten of the paper, unless --replies says otherwise."
@@ -230,11 +245,15 @@ def _stages(lines: list[_Line], ran: Ran | None) -> Table:
     listed_rows = []
     for each in ran.status.stages:
         stage, account = each.account.stage, each.account
-        cells = tuple(Cell() for _ in _COUNTS) if each.trains else next(asked).cells()
+        cells = tuple(Cell() for _ in _COUNTS) if each.trains else next(asked).cells(recorded=True)
         more = (count(account.retries), count(len(each.unsure)), count(account.surplus))
         listed_rows.append((told(stage.base), told(short(stage)), told(account.state), *cells, *more))
     heads = ("model", "stage", "state", *_COUNTS, "retries", "paid twice?", "beyond the first")
-    return Table("replies-by-stage", "Requests and replies by stage", heads, tuple(listed_rows))
+    note = (
+        "Paid twice?: requests that were under way when a run died, and were asked again. Beyond the first: further "
+        "replies to one request, which are paid and not used."
+    )
+    return Table("replies-by-stage", "Requests and replies by stage", heads, tuple(listed_rows), note)
 
 
 def _kinds(lines: list[_Line]) -> Table | None:
@@ -264,7 +283,7 @@ def _lost(figures: Figures) -> Table | None:
                         contexts_of(figures, at),
                         told(listed(why) or "none lost"),
                         figures.cell(*at, "replies_lost", form="count"),
-                        Cell(None, "r", bounds.low, bounds.high, reason=figures.reason(*at, "bounds")),
+                        Cell(None, "r", bounds.low, bounds.high, reason=bounds.reason or bounds.unsure),
                     )
                 )
     columns = ("model", "reports", "contexts", "lost for", "replies lost", "r could lie in")

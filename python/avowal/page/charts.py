@@ -113,7 +113,7 @@ def scatter(rows: Sequence[Row], models: Sequence[str], sets: Sequence[str]) -> 
         ],
         sort="p",
         size={"width": 170, "height": 170},
-        fit={"least": 150, "most": 250, "left": 62, "square": True, "layouts": _layouts(*across)},
+        fit={"least": 150, "most": 250, "left": 76, "square": True, "layouts": _layouts(*across)},
     )  # fmt: skip
 
 
@@ -299,7 +299,7 @@ def _faceted(
                              "labelLineHeight": 14}},
         "columns": fit["layouts"][0]["columns"] if fit["layouts"] else 1,
         "bounds": "flush",
-        "spacing": {"row": 48, "column": 14},
+        "spacing": {"row": 48, "column": 26},
         "spec": size | {"layer": layers},
     }  # fmt: skip
 
@@ -340,7 +340,7 @@ def _by_model(channel: str, models: list[str], *, legend: bool = True) -> Spec:
     if channel == "shape":
         found["scale"]["range"] = [SHAPES[place % len(SHAPES)] for place in range(len(models))]
     if legend and len(models) > 1:
-        found["legend"] = {"orient": "top", "title": None, "columns": 2, "labelLimit": 240, "symbolOpacity": 1}
+        found["legend"] = {"orient": "top", "title": None, "columns": 2, "labelLimit": 400, "symbolOpacity": 1}
     return found
 
 

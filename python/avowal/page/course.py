@@ -13,7 +13,7 @@ from avowal.sends import Training
 from avowal.study.stages import Stage
 from avowal.study.status import StageStatus
 
-__all__ = ["course"]
+__all__ = ["course", "examples"]
 
 Row = dict[str, Any]
 
@@ -89,10 +89,14 @@ def _shown(stage: Stage) -> str:
     sends = stage.sends
     contexts = f"{len(sends.contexts):,} context{'' if len(sends.contexts) == 1 else 's'}"
     if isinstance(sends, Training):
-        lines = len(sends.contexts) * sends.trials * len(sends.markers)
         taught = "pairs with choices" if sends.kind == "decisions" else "pairs with reports"
-        return f"{lines:,} {taught}, {contexts}"
+        return f"{examples(sends):,} {taught}, {contexts}"
     return f"{contexts}, {sends.trials:,} pair{'' if sends.trials == 1 else 's'} each"
+
+
+def examples(sends: Training) -> int:
+    """Return how many examples a training file has: each pair of each context once under every marker."""
+    return len(sends.contexts) * sends.trials * len(sends.markers)
 
 
 def _published(model: ModelResult) -> Iterator[Row]:

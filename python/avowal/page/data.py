@@ -86,6 +86,11 @@ class Page:
     cite: tuple[str, ...]
 
     @property
+    def unfinished(self) -> bool:
+        """Whether it is of a study that has stages to carry out."""
+        return self.results is not None and any(row["state"] != "done" for row in self.results.course)
+
+    @property
     def tables(self) -> tuple[Table, ...]:
         """Every table of the page but those of single contexts, in order."""
         return tuple(_tables(self))
@@ -170,7 +175,12 @@ def _state(source: Source) -> str:
 
 def _results(found: Results) -> Row:
     return {
-        "headline": {"sentences": list(found.headline.sentences), "warnings": list(found.headline.warnings)},
+        "headline": {
+            "sentences": list(found.headline.sentences),
+            "warnings": list(found.headline.warnings),
+            "undrawn": list(found.headline.undrawn),
+        },
+        "remarks": list(found.doubts.remarks),
         "check": list(found.doubts.notes),
         "notes": list(found.accounts.notes),
         "cost": found.money.sentence,

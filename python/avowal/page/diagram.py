@@ -21,7 +21,7 @@ BOX, GAP, DOWN, PAD, LINE = 180, 26, 20, 10, 15
 """Least width of a box, the room between boxes beside and below each other and between a box and its text, and the
 height of a line; pixels."""
 
-LETTER, SMALL = 6.1, 5.2
+LETTER, SMALL = 6.6, 5.7
 """Width of a letter of a label, which is bold, and of a detail; pixels."""
 
 STEPS = ("train", "decide", "report")

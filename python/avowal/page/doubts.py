@@ -7,23 +7,26 @@ from dataclasses import dataclass
 from typing import Any
 
 from avowal.accuracy import ends
-from avowal.analysis.material import LABELS
+from avowal.analysis.material import LABELS, gain_name, named
 from avowal.analysis.printed import FOLDS, PAPERS_CHANGE
 from avowal.analysis.results import ModelResult
 from avowal.page.figures import Figures
 from avowal.page.headline import contexts_of
 from avowal.page.tables import Cell, Form, Table, count, estimate, figure, told
-from avowal.stan.compared import BOOTSTRAP, JACKKNIFE, MAP, STAN
+from avowal.stan.compared import BOOTSTRAP, JACKKNIFE, MAP, SETTLED, STAN, comparable
 from avowal.text import number
 
-__all__ = ["ROWS", "Doubts", "doubts", "gain_name", "multiverse"]
+__all__ = ["ROWS", "Doubts", "doubts", "multiverse"]
 
 Row = tuple[Cell, ...]
 
 ROWS: dict[str, tuple[str, Form, str | None, str]] = {
     "r [by context]": ("r", "r", "cluster_interval", "Contexts left out in turn: the interval to quote."),
     "slope [the paper's]": ("slope", "r", "interval", "Takes the attributes of one context for independent."),
-    "context bootstrap": ("r", "r", "bootstrap_percentile", "Contexts drawn anew; covers .93 where it says .95."),
+    "context bootstrap": (
+        "r", "r", "bootstrap_percentile",
+        "Contexts drawn anew: a little too narrow, 95% intervals hold the truth in 93 of 100 simulated studies.",
+    ),
     "other model's weights": (
         "crossed_r", "r", None,
         "The same reports against the weights of another model. An accuracy well above it speaks for privileged "
@@ -66,6 +69,12 @@ VARIANTS = {
     "against another model": ("crossed_r", None),
 }
 """How an accuracy may be computed, by the keys of its number and interval."""
+
+COMMON = (
+    "A gain in r is taken over the contexts with reports before and after training alone, so it can differ from the "
+    "difference of the two accuracies, which rest on all contexts that each has. In the mean of the models, a context "
+    "counts that any of them has."
+)
 
 AWAY = 1e-6
 """Difference of two slopes from which on they come from other data or other settings."""
@@ -154,11 +163,6 @@ def multiverse(figures: Figures, check: Mapping[str, Any] | None) -> list[dict[s
     return rows
 
 
-def gain_name(name: str) -> str:
-    """Name a gain as the page does."""
-    return name.replace("instilled", "trained").replace("_own", ", own weights")
-
-
 def _variants(
     figures: Figures, model: ModelResult, name: str, check: Mapping[str, Any] | None
 ) -> Iterator[tuple[str, float | None, Sequence[float] | None]]:
@@ -180,7 +184,7 @@ def _beside(figures: Figures, model: ModelResult, place: int) -> Table:
         cells = [figures.cell("models", model.name, "accuracy", name, key, form=form, ends=interval) for name in names]
         if interval in ("bounds", "bootstrap_percentile"):
             # The estimate stands in the first row already.
-            cells = [Cell(None, form, cell.low, cell.high, reason=cell.reason) for cell in cells]
+            cells = [Cell(None, form, cell.low, cell.high, reason=cell.reason or cell.unsure) for cell in cells]
         rows.append((told(label), *cells))
     headers = (f"reports of {model.name}", *(LABELS[name] for name in names))
     return Table(f"beside-{place}", f"{model.name}: accuracy, and what it rests on", headers, tuple(rows))
@@ -194,7 +198,7 @@ def _gains(figures: Figures) -> Table | None:
         if len(by_model) > 1:
             rows.append(_gain(figures, gain_name(name), "mean of the models", "gain", name))
     columns = ("weights", "model", "gain in r [by context]", "gain in slope [the paper's]", "common contexts")
-    return Table("gains", "Effect of introspection training", columns, tuple(rows)) if rows else None
+    return Table("gains", "Effect of introspection training", columns, tuple(rows), COMMON) if rows else None
 
 
 def _gain(figures: Figures, name: str, model: str, *at: str) -> Row:
@@ -241,9 +245,8 @@ def _methods(check: Mapping[str, Any]) -> Iterator[Table]:
     for key, caption in (("accuracies", "Accuracy by method"), ("gains", "Gain by method")):
         rows = []
         for row in check[key]:
-            name = str(row.get("quantity"))
-            label = LABELS[name] if name in LABELS else f"gain, {gain_name(name)}"
-            away = figure(None if row.get("method") == MAP else _number(row, "difference"), "plain")
+            label = named(str(row.get("quantity")))
+            away = figure(None if row.get("method") == MAP else _number(row, "difference"), "fine")
             cells = (row.get("model") or "all models", label, row.get("method"))
             spoiled = row.get("problems") or [] if row.get("estimate") is not None else [row.get("status")]
             rows.append((*map(told, cells), _estimate(row, "estimate", "low", "high"), away, told(_joined(spoiled))))
@@ -255,7 +258,7 @@ def _methods(check: Mapping[str, Any]) -> Iterator[Table]:
             (
                 told(row.get("model")),
                 told(row.get("group")),
-                *(figure(_number(row, name), "count" if name == "agents" else "plain") for name in names),
+                *(figure(_number(row, name), "count" if name == "agents" else "fine") for name in names),
                 told(_joined(row.get("problems") or [])),
             )
             for row in check["weights"]
@@ -275,7 +278,7 @@ def _methods(check: Mapping[str, Any]) -> Iterator[Table]:
             )
             for row in check["joint"]
         ]
-        named = (
+        heads = (
             "model",
             "reports",
             "quantity",
@@ -285,21 +288,21 @@ def _methods(check: Mapping[str, Any]) -> Iterator[Table]:
             "left out",
             "problems",
         )
-        yield Table("methods-joint", "The joint model of choices and reports", named, tuple(rows))
+        yield Table("methods-joint", "The joint model of choices and reports", heads, tuple(rows))
 
 
 def _notes(figures: Figures, check: Mapping[str, Any] | None, command: str) -> Iterator[str]:
     if check is None:
-        given = " with --check check.json" if ">" in command else ""
-        yield f"Nobody has asked Stan yet. After {command} the page{given} shows its answer beside these."
+        again = " with --check check.json" if ">" in command else ""
+        yield f"Stan has not been asked yet: run {command}, and make the page again{again}."
         return
     yield f"Stan by {check['engine']}; intervals at .95, Stan's of highest density."
     yield from (f"Warning: {line}" for line in check["warnings"])
     yield from (f"Problem: {line}" for line in check["problems"])
-    if not check["warnings"]:
-        yield "No conclusion depends on the method."
     if _outdated(figures, check):
         yield f"Warning: the check was made of other data than this page, or otherwise: {command} makes it anew."
+    elif not check["warnings"] and comparable([*check["accuracies"], *check["gains"]]):
+        yield SETTLED
 
 
 def _outdated(figures: Figures, check: Mapping[str, Any]) -> bool:

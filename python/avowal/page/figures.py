@@ -9,7 +9,7 @@ from avowal.analysis import Analysis, Material, document
 from avowal.analysis.document import escaped
 from avowal.analysis.material import NOT_ASKED
 from avowal.analysis.results import ModelResult
-from avowal.page.tables import Cell, Form, count, estimate
+from avowal.page.tables import Cell, Form, count, estimate, figure
 
 __all__ = ["MOST_MODELS", "Figures"]
 
@@ -78,5 +78,7 @@ class Figures:
             return count(value, self.value(*beside, of), reason=why)
         if form == "count":
             return count(value, reason=why)
-        interval: Sequence[float] | None = None if ends is None else self.value(*beside, ends)
-        return estimate(value, interval, form, reason=why)
+        if ends is None:
+            return figure(value, form, reason=why)
+        interval: Sequence[float] | None = self.value(*beside, ends)
+        return estimate(value, interval, form, reason=why, unsure=self.reason(*beside, ends))

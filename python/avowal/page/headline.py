@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,6 +13,7 @@ from avowal.analysis.results import ModelResult
 from avowal.page.figures import Figures
 from avowal.page.tables import Cell, Table, count, told
 from avowal.text import estimate as written
+from avowal.text import number
 
 __all__ = ["Headline", "bars", "contexts_of", "headline", "scatter"]
 
@@ -61,7 +62,7 @@ def headline(figures: Figures) -> Headline:
     """
     result, drawn = figures.result, figures.drawn
     sentences = [line for model in drawn if (line := _sentence(model))]
-    if (line := _gains(result.gains)) is not None:
+    if (line := _gains(figures)) is not None:
         sentences.append(line)
     return Headline(
         sentences=tuple(sentences or ["No accuracy can be told yet."]),
@@ -164,10 +165,15 @@ def _r(model: ModelResult, name: str) -> str | None:
     found = model.sets.get(name)
     if found is None or found.accuracy.r is None:
         return None
-    return written(found.accuracy.r, found.accuracy.cluster_interval)
+    return _written(found.accuracy.r, found.accuracy.cluster_interval)
 
 
-def _gains(gains: Mapping[str, tuple[Gain, Mapping[str, Gain]]]) -> str | None:
+def _written(value: float | None, interval: tuple[float, float] | None) -> str:
+    return written(value, interval) if interval is not None else f"{number(value)} (without an interval)"
+
+
+def _gains(figures: Figures) -> str | None:
+    gains = figures.result.gains
     there = {
         where: gains[name]
         for name, where in (("instilled", "in trained contexts"), ("native", "in native contexts"))
@@ -176,16 +182,29 @@ def _gains(gains: Mapping[str, tuple[Gain, Mapping[str, Gain]]]) -> str | None:
     if not there:
         return None
     raised = all((ends(gain.cluster) or (0.0,))[0] > 0 for gain, _ in there.values())
-    parts = [f"by {_amount(gain)} {where}" for where, (gain, _) in there.items()]
-    models = max(len(by_model) for _, by_model in there.values())
-    over = f" (mean of {models} models)" if models > 1 else ""
+    amounts = [f"by {_amount(gain)} {where}" for where, (gain, _) in there.items()]
+    whose = [_whose(figures, list(by_model)) for _, by_model in there.values()]
+    # Said once where it is the same of all.
+    parts = amounts if len(set(whose)) == 1 else [amount + over for amount, over in zip(amounts, whose, strict=True)]
+    over = whose[0] if len(set(whose)) == 1 else ""
     return f"Introspection training {'raises' if raised else 'changes'} r {' and '.join(parts)}{over}."
+
+
+def _whose(figures: Figures, models: Sequence[str]) -> str:
+    """Say over which models a gain is taken; nothing where there is but one."""
+    if len(models) == 1:
+        return f" ({models[0]} alone)" if len(figures.result.models) > 1 else ""
+    minds = {its.mind for its in figures.material.models if its.name in models}
+    if len(minds) == len(models):
+        return f" (mean of {len(models)} models)"
+    of = "one base model" if len(minds) == 1 else f"{len(minds)} base models"
+    return f" (mean of {len(models)} trained models of {of})"
 
 
 def _amount(gain: Gain) -> str:
     interval = ends(gain.cluster)
-    unsure = interval is None or interval[0] <= 0 <= interval[1]
-    return written(gain.cluster.estimate, interval) + (" (not told from zero)" if unsure else "")
+    unsure = interval is not None and interval[0] <= 0 <= interval[1]
+    return _written(gain.cluster.estimate, interval) + (" (not told from zero)" if unsure else "")
 
 
 def _accuracies(figures: Figures) -> Table | None:

@@ -7,11 +7,15 @@ from collections.abc import Iterator, Sequence
 from avowal import __version__
 from avowal.account import total
 from avowal.analysis.material import SETS, native
+from avowal.page.course import examples
 from avowal.page.figures import Figures
 from avowal.page.headline import headline
 from avowal.page.sources import Ran
 from avowal.page.tables import listed
+from avowal.sends import Training
 from avowal.study.config import StudyFile
+from avowal.study.gather import UNANSWERED
+from avowal.study.stages import Stage
 from avowal.text import percent
 
 __all__ = ["PAPER", "cite", "methods"]
@@ -48,10 +52,11 @@ def methods(figures: Figures, ran: Ran | None) -> str:
     """
     parts = [
         *(_design(ran) if ran is not None else _folder(figures)),
+        _replies(figures, ran),
         *_computed(figures),
         *headline(figures).sentences,
     ]
-    return " ".join(parts)
+    return " ".join(part for part in parts if part)
 
 
 def cite() -> tuple[str, ...]:
@@ -72,36 +77,74 @@ def _design(ran: Ran) -> Iterator[str]:
     models = _joined(study.models.base)
     where = "" if ran.simulated else f" at {ran.status.endpoint or study.provider.base_url}"
     asked = f"{models}, asked{where} at temperature {study.sampling.temperature:g},"
-    yield from _trained(study, asked) if study.trained else _untrained(study, asked)
+    stages = [each.account.stage for each in ran.status.stages]
+    yield from _trained(study, stages, asked) if study.trained else _untrained(study, asked)
+    yield from _variants(study)
 
 
-def _trained(study: StudyFile, asked: str) -> Iterator[str]:
+def _trained(study: StudyFile, stages: Sequence[Stage], asked: str) -> Iterator[str]:
     design, training = study.design, study.training
     contexts, first = study.trained_by(study.models.base[0]), study.folds(study.models.base[0])[0]
-    lines = len(contexts) * design.training
+    lines = next(
+        examples(each.sends)
+        for each in stages
+        if each.role == "weights" and each.dose is None and isinstance(each.sends, Training)
+    )
+    each = "" if study.contexts.shared or len(study.models.base) == 1 else f" each, {len(study.trained)} in all"
+    others = "1 other" if len(study.native) == 1 else f"{len(study.native)} others"
     yield (
-        f"{asked} decided on behalf of {len(contexts)} characters (trained contexts, {_sizes(study)}) for whom target "
-        f"weights were drawn, after fine-tuning on {lines:,} choices that follow these ({design.training} pairs for "
-        f"each context, {training.epochs} epochs), and on behalf of {len(study.native)} others (native contexts), for "
-        f"whom nothing was trained. Each decided between {design.decisions} pairs of options in each trained and "
-        f"{design.native_decisions} in each native context, none of which were in the training."
+        f"{asked} decided on behalf of {_many(len(contexts), 'character')}{each} (trained contexts, {_sizes(study)}) "
+        f"for whom target weights were drawn, after fine-tuning on {lines:,} choices that follow these "
+        f"({design.training} pairs for each context, {training.epochs} epochs), and on behalf of {others} (native "
+        "contexts), for whom nothing was trained. Each decided between "
+        f"{_many(design.decisions, 'pair')} of options in each trained and {design.native_decisions} in each native "
+        "context, none of which were in the training."
     )
     taught = {"targets": "the target weights", "learned": "the learned weights", "shuffled": "shuffled weights"}
+    told = _joined([taught[each] for each in training.introspection])
     yield (
-        f"Each reported its weights {design.reports} times for each context: before any training, after it, and after "
-        f"introspection training on reports of {_joined([taught[each] for each in training.introspection])}; that was "
-        f"on one fold of the trained contexts ({len(first)} and {len(contexts) - len(first)}) with reports asked for "
-        "on the other, and on all of them with reports asked for on native contexts."
+        f"Each reported its weights {_many(design.reports, 'time')} for each context: before any training, after it, "
+        f"and after introspection training on reports of {told}; that was on one fold of the trained contexts "
+        f"({len(first)} and {len(contexts) - len(first)}) with reports asked for on the other, and on all of them with "
+        "reports asked for on native contexts."
     )
 
 
 def _untrained(study: StudyFile, asked: str) -> Iterator[str]:
     design = study.design
     yield (
-        f"{asked} decided on behalf of {len(study.native)} characters (native contexts, {_sizes(study)}) between "
-        f"{design.native_decisions} pairs of options each, and reported the weights {design.reports} times for each. "
-        "Nothing was trained."
+        f"{asked} decided on behalf of {_many(len(study.native), 'character')} (native contexts, {_sizes(study)}) "
+        f"between {_many(design.native_decisions, 'pair')} of options each, and reported the weights "
+        f"{_many(design.reports, 'time')} for each. Nothing was trained."
     )
+
+
+def _variants(study: StudyFile) -> Iterator[str]:
+    """Say what sets the study apart from the paper's, a sentence for each setting."""
+    design, training, sampling = study.design, study.training, study.sampling
+    if len(training.seeds) > 1:
+        yield f"Everything was trained {len(training.seeds)} times, with other training seeds."
+    doses = [f"{many} of the trained contexts" for many in study.doses.contexts]
+    doses += [f"{_many(many, 'pair')} for each context" for many in study.doses.training]
+    if doses:
+        yield f"Beside these, models were trained on less: on {_joined(doses)}."
+    for each in study.conditions:
+        taught = "the target weights turned around" if each.effect == "flip" else "other weights"
+        yield f"Weight training had each pair once more with a marker in the prompt ({each.name}), under {taught}."
+    if design.report_prompts != ("paper",):
+        yield f"Reports were asked for in other words too, one set for each wording: {_joined(design.report_prompts)}."
+    if design.decide_again:
+        yield "The models decided all pairs again after introspection training."
+    if design.cross_reports:
+        yield "Each model also reported on the contexts that the others were trained in."
+    if design.order != "drawn":
+        yield f"The order of the two options was {design.order}."
+    if sampling.logprobs:
+        yield "The probabilities of A and B were asked for beside each choice."
+    if sampling.structured:
+        yield "Reports were asked for as structured output."
+    if sampling.lenient:
+        yield "Reports that broke the format were repaired where that has one meaning."
 
 
 def _folder(figures: Figures) -> Iterator[str]:
@@ -115,16 +158,28 @@ def _folder(figures: Figures) -> Iterator[str]:
             yield f"There are {sum(fits):,} choices in {len(found[0].contexts)} {what} contexts."
 
 
+def _replies(figures: Figures, ran: Ran | None) -> str:
+    """Say what became of the reports; those that a study has still to ask for are not lost."""
+    if ran is None:
+        account = total(figures.result.replies.values())
+    else:
+        asked = [each for each in ran.status.stages if each.account.stage.sends.kind == "reports" and not each.trains]
+        account = total(each.counts for each in asked)
+    if not account.planned:
+        return ""
+    left = account.failed.get(UNANSWERED, 0)
+    kinds = listed({kind: many for kind, many in {**account.invalid, **account.failed}.items() if kind != UNANSWERED})
+    lost = account.lost - left
+    why = f" ({kinds})" if kinds else ""
+    yet = f"; {left:,} have not been answered yet" if left else ""
+    share = percent(lost / account.planned)
+    return (
+        f"Of {account.planned:,} reports planned, {account.valid:,} were valid and {lost:,} ({share}) lost{why}{yet}."
+    )
+
+
 def _computed(figures: Figures) -> Iterator[str]:
     result = figures.result
-    account = total(result.replies.values())
-    if account.planned:
-        lost = listed({**account.invalid, **account.failed})
-        why = f" ({lost})" if lost else ""
-        yield (
-            f"Of {account.planned:,} reports planned, {account.valid:,} were valid and {account.lost:,} "
-            f"({percent(account.share_lost)}) lost{why}."
-        )
     yield WEIGHTS if result.settings.weights == "fitted" else "The weights are the authors' published estimates."
     held_out = any(
         SETS[name][1] != (name,) and not native(SETS[name][0]) for model in result.models for name in model.sets
@@ -142,6 +197,10 @@ def _sizes(study: StudyFile) -> str:
     counts = sorted({len(context.attributes) for context in (*study.trained, *study.native)})
     span = f"{counts[0]}" if len(counts) == 1 else f"{counts[0]} to {counts[-1]}"
     return f"{span} attribute{'' if span == '1' else 's'} each"
+
+
+def _many(count: int, what: str) -> str:
+    return f"{count:,} {what}{'' if count == 1 else 's'}"
 
 
 def _joined(names: Sequence[str]) -> str:

@@ -6,8 +6,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from decimal import Decimal
 
-import polars as pl
-
 from avowal.page.accounts import short
 from avowal.page.sources import Ran
 from avowal.page.tables import Cell, Table, count, told
@@ -50,26 +48,26 @@ def money(ran: Ran | None) -> Money:
     status = ran.status
     rows = [*_rows(ran), ("all", "", None, None, status.price, status.spent)]
     columns = ("model", "stage", "tokens in", "tokens out", "planned", "spent")
-    note = "Tokens are those that the replies say they were billed for; for training, the tokens trained."
+    untold = sum(each.account.untold for each in status.stages)
+    guess = f" {untold:,} replies came without a count: they stand in it with those expected." if untold else ""
+    note = f"Tokens are those that replies say they were billed for, all of them; for training, tokens trained.{guess}"
     table = Table("cost", "Cost by stage, in US dollars", columns, tuple(map(_cells, rows)), note)
     if ran.simulated:
         return Money("The simulated provider costs nothing.", table)
     if status.price is None or status.spent is None:
         return Money("A model without a price: what the study costs is known in part.", table)
-    return Money(f"Planned: ${status.price:,.2f}. Spent so far: ${status.spent:,.2f}.", table)
+    how = ", partly estimated" if untold else ""
+    return Money(f"Planned: ${status.price:,.2f}. Spent so far: ${status.spent:,.2f}{how}.", table)
 
 
 _Row = tuple[str, str, int | None, int | None, Decimal | None, Decimal | None]
 
 
 def _rows(ran: Ran) -> Iterator[_Row]:
-    tables = ran.collected.tables
-    sums = tables["requests"].group_by("stage").agg(pl.col("prompt_tokens").sum(), pl.col("completion_tokens").sum())
-    tokens = {name: (read, written) for name, read, written in sums.iter_rows()}
-    trained = dict(tables["jobs"].group_by("stage").agg(pl.col("tokens").sum()).iter_rows())
     for each in ran.status.stages:
-        stage = each.account.stage
-        read, written = (trained.get(stage.name), None) if each.trains else tokens.get(stage.name, (None, None))
+        stage, billed = each.account.stage, each.account.billed
+        read = sum(bill.input_tokens for bill in billed) if billed else None
+        written = sum(bill.output_tokens for bill in billed) if billed and not each.trains else None
         yield stage.base, short(stage), read, written, each.price, each.account.spent
 
 

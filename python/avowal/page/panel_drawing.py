@@ -24,7 +24,7 @@ NUMBERS = "123456789abcdefghijklmnopqrstuvwxyz"
 COLOURS = 7
 
 
-def panel(attributes: Sequence[Row], width: float = 420) -> str:
+def panel(attributes: Sequence[Row], width: float = 420, order: Sequence[str] = ()) -> str:
     """Draw one context: for each attribute the target, the learned weight with its interval, and the reports.
 
     Parameters
@@ -35,6 +35,8 @@ def panel(attributes: Sequence[Row], width: float = 420) -> str:
         told by the drawing's title.
     width
         In pixels.
+    order
+        All sets that drawings of one page may have: each has the same number and colour in all of them.
 
     Returns
     -------
@@ -42,7 +44,9 @@ def panel(attributes: Sequence[Row], width: float = 420) -> str:
         An ``svg`` element, coloured by classes. Each set has a number, a line of dots below the weights, and a stroke
         at their mean. Dots less than half a pixel apart are one: 200 panels have to fit on a page.
     """
-    sets = list(dict.fromkeys(name for each in attributes for name in each["reports"]))
+    there = {name for each in attributes for name in each["reports"]}
+    known = dict.fromkeys([*order, *(name for each in attributes for name in each["reports"])])
+    sets = {name: number for number, name in enumerate(known) if name in there}
     sheet = _Sheet(width)
     key, top = _key(sets, any(each["target"] is not None for each in attributes))
     first = top
@@ -50,7 +54,7 @@ def panel(attributes: Sequence[Row], width: float = 420) -> str:
         sheet.text(top + 13, next(iter(fitted(each["name"], int((width - 20) / 7), 1)), "–"))
         sheet.weights(each, round(top + 26))
         top += 39
-        for number, name in enumerate(sets):
+        for name, number in sets.items():
             sheet.reports(each["reports"].get(name) or (), number, round(top))
             top += 10
         top += 6
@@ -117,12 +121,12 @@ class _Sheet:
         self._add(f"beyond {kind}", f"M{self.at(out * LIMIT) + 3 * out} {y - 4}l{7 * out} 4l{-7 * out} 4z")
 
 
-def _key(sets: Sequence[str], targets: bool) -> tuple[str, int]:
+def _key(sets: Mapping[str, int], targets: bool) -> tuple[str, int]:
     """Return the key, and where it ends."""
-    marks = "● learned, with its interval" + (" ◇ target" if targets else "")
+    marks = "● learned, with its interval" + (" ◇ target" if targets else "") + (" | mean report" if sets else "")
     parts = [text(2, 12, marks, "key")]
     top = LINE
-    for number, name in enumerate(sets):
+    for name, number in sets.items():
         dots = f'<path class="reports s{number % COLOURS + 1}" d="M18 {top + 9}h0m6 0h0m6 0h0"/>'
         words = next(iter(fitted(name, 50, 1)), "–")
         parts += [text(2, top + 12, NUMBERS[number % len(NUMBERS)], "number"), dots, text(38, top + 12, words, "key")]

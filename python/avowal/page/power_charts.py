@@ -12,7 +12,7 @@ _BOTH = {COLOURS[0]: "#1F86C9", COLOURS[-1]: "#808080", GREY: "#808080", "#b0b0b
 """Colours that stand out from a light and from a dark ground, for those that stand out from one. The others do."""
 
 
-def on_page(spec: Spec) -> tuple[Spec, str]:
+def on_page(spec: Spec) -> Spec:
     """Make a chart of a sweep one of the page.
 
     Parameters
@@ -22,15 +22,15 @@ def on_page(spec: Spec) -> tuple[Spec, str]:
 
     Returns
     -------
-    tuple of dict and str
-        The chart, and its caption, which the page can break into lines as the chart can't.
+    dict
+        The chart; its caption is its ``description``, which the page can break into lines as the chart can't.
     """
-    found = _readable({name: part for name, part in spec.items() if name not in ("config", "title", "data")})
+    found: Spec = _readable({name: part for name, part in spec.items() if name not in ("config", "title", "data")})
     columns = found["columns"]
     fit = {"least": 200, "most": found["spec"]["width"], "left": 62, "square": False,
            "layouts": [{"columns": each, "sort": "place"} for each in range(columns, 0, -1)]}  # fmt: skip
     caption = " ".join(spec["title"]["text"])
-    return found | {"data": spec["data"], "description": caption, "usermeta": {"fit": fit}}, caption
+    return found | {"data": spec["data"], "description": caption, "usermeta": {"fit": fit}}
 
 
 def _readable(part: Any) -> Any:

@@ -12,7 +12,7 @@ from typing import Any
 
 from avowal import __version__, _core
 from avowal.page.accounts import short
-from avowal.page.sources import Ran, Source
+from avowal.page.sources import File, Ran, Source
 from avowal.page.tables import Cell, Table, count, figure, told
 
 __all__ = ["Provenance", "check_command", "named", "provenance"]
@@ -59,7 +59,7 @@ def provenance(source: Source) -> Provenance:
         versions=_table("versions", "Versions", ("what", "version"), _versions()),
         settings=_table("settings", "Settings and seeds", ("setting", "value"), list(_settings(source))),
         files=_table(
-            "files", "Files", ("file", "SHA-256"), [(told(each.name), told(each.digest)) for each in source.files]
+            "files", "Files", ("file", "SHA-256"), [(told(each.name), _digest(each)) for each in source.files]
         ),
         models=None if ran is None else _models(ran),
         answered=None if ran is None else _answered(ran),
@@ -74,7 +74,11 @@ def check_command(source: Source) -> str:
 
 def named(source: Source) -> str:
     """Return a source as commands take it."""
-    return f"{shlex.quote(source.path)}{source.options}"
+    return f"{shlex.quote(source.path)}{source.given.options('provider')}"
+
+
+def _digest(file: File) -> Cell:
+    return Cell(reason="a run writes it now") if file.digest is None else told(file.digest)
 
 
 def _table(name: str, caption: str, columns: tuple[str, ...], rows: Sequence[tuple[Cell, ...]]) -> Table:
@@ -170,17 +174,17 @@ def _commands(source: Source) -> Iterator[tuple[str, str]]:
     if source.analysis is None:
         yield f"avowal report {where}", "this page"
         return
-    settings = source.analysis.settings
-    how = f" --level {settings.level:g} --resamples {settings.resamples} --seed {settings.seed}"
+    settings, prices = source.analysis.settings, source.given.options("prices")
+    how = f" --level {settings.level!r} --resamples {settings.resamples} --seed {settings.seed}"
     if source.kind == "study":
-        yield f"avowal run {where}", "what the study still lacks; it asks for nothing twice"
-        yield f"avowal analyze {where}{how} --json", "every figure of the accuracies"
-        yield f"avowal status {where} --json", "the account of every stage, and its cost"
+        yield f"avowal run {where}{prices}", "what the study still lacks; it asks for nothing twice"
+        yield f"avowal analyze {where}{how}{prices} --json", "every figure of the accuracies"
+        yield f"avowal status {where}{prices} --json", "the account of every stage, and its cost"
         yield f"avowal check {where}", "Stan's answer beside them"
     else:
         how = f" --weights {settings.weights} --replies {settings.replies}{how}"
         yield f"avowal replicate {where}{how} --json", "every figure of the accuracies"
         yield f"avowal check {where} --json > check.json", "Stan's answer, for --check check.json"
-    check = " --check check.json" if source.check is not None and source.kind == "folder" else ""
-    yield f"avowal report {where}{how}{check}", "this page"
-    yield f"avowal report {where}{how}{check} --json", "everything on it as one document"
+    more = how + source.given.options("prices", "check")
+    yield f"avowal report {where}{more}", "this page"
+    yield f"avowal report {where}{more} --json", "everything on it as one document"

@@ -26,12 +26,16 @@ from avowal.page.tables import Table
 if TYPE_CHECKING:
     from jinja2 import Environment
 
-__all__ = ["PAGE", "render", "write"]
+__all__ = ["PAGE", "is_page", "render", "write"]
 
 PAGE = "report.html"
 """The name of a page, in a study's folder."""
 
 PREFIX = "chart-"
+
+_GENERATOR = b'<meta name="generator" content="avowal '
+_HEAD = 4096
+"""Bytes at the beginning of a page that have its generator in them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +95,7 @@ def render(page: Page) -> str:
             has_bars=f"{PREFIX}accuracies" in specs,
             level="" if found is None else _level(page),
             rows=ROWS,
+            unfinished=page.unfinished,
             system=None if found is None else _system(found),
             diagram=Markup("") if found is None else Markup(diagram(found.course)),  # noqa: S704
             # Neither holds what others wrote, but for JSON in which no "<" stands.
@@ -115,8 +120,15 @@ def write(page: Page, path: Path) -> None:
     from avowal.study.whole import whole
 
     text = render(page)
-    with whole(path) as part:
+    # What a link points to is written, not the link.
+    with whole(path.resolve()) as part:
         part.write_text(text, encoding="utf-8", newline="\n")
+
+
+def is_page(path: Path) -> bool:
+    """Tell whether a file is a page that :func:`write` has written: only such a one is written over."""
+    with path.open("rb") as file:
+        return _GENERATOR in file.read(_HEAD)
 
 
 def _charts(page: Page) -> dict[str, Any]:
@@ -130,9 +142,7 @@ def _charts(page: Page) -> dict[str, Any]:
             specs["accuracies"] = charts.accuracies(found.bars)
         if found.multiverse:
             specs["multiverse"] = charts.multiverse(found.multiverse)
-    for name, spec in page.powered.charts.items():
-        # Colours are the scheme's, here as elsewhere on the page.
-        specs[f"sweep-{name}"] = {key: value for key, value in spec.items() if key != "config"}
+    specs |= {f"sweep-{name}": spec for name, spec in page.powered.charts.items()}
     return {f"{PREFIX}{name}": spec for name, spec in specs.items()}
 
 
@@ -140,12 +150,14 @@ def _environment() -> Environment:
     from jinja2 import Environment, PackageLoader, StrictUndefined
     from markupsafe import Markup, escape
 
+    from avowal.analysis.material import LABELS
+
     def lines(text: str) -> Markup:
         """Keep the line breaks of a text, and make everything else visible."""
         return Markup("\n").join(escape(shown(line)) for line in re.split(r"\r\n|\r|\n", text))
 
     def drawing(part: Part) -> Markup:
-        return Markup(panel(_drawn(part)))  # noqa: S704
+        return Markup(panel(_drawn(part), order=tuple(LABELS.values())))  # noqa: S704
 
     made = Environment(
         loader=PackageLoader("avowal.page"),

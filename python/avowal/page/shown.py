@@ -2,22 +2,16 @@
 
 from __future__ import annotations
 
+from avowal.text import harmless
+
 __all__ = ["shown"]
 
-_DIRECTIONS = (0x061C, 0x200E, 0x200F, *range(0x202A, 0x202F), *range(0x2066, 0x206A))
-"""Marks that turn the direction of the text around them."""
-
-_VISIBLE: dict[int, int | str] = {
-    **{code: 0x2400 + code for code in range(0x20)},
-    0x7F: 0x2421,
-    **{code: f"⟨U+{code:04X}⟩" for code in (*range(0x80, 0xA0), *_DIRECTIONS)},
-    # Halves of a character, and the two codes that XML forbids.
-    **dict.fromkeys([*range(0xD800, 0xE000), 0xFFFE, 0xFFFF], 0xFFFD),
-}
+_FORBIDDEN = "\ufffe\uffff"
+"""Codes that XML forbids."""
 
 
 def shown(text: str) -> str:
-    r"""Make control characters and marks of direction visible; everything else stays as it is.
+    r"""Make visible what :func:`avowal.text.plain` writes out on a terminal; everything else stays as it is.
 
     Parameters
     ----------
@@ -34,4 +28,15 @@ def shown(text: str) -> str:
     >>> shown("tea\x00\u202e<b>")
     'tea␀⟨U+202E⟩<b>'
     """
-    return text.translate(_VISIBLE)
+    if text.isprintable():
+        return text
+    return "".join(
+        letter if harmless(letter) and letter not in _FORBIDDEN else _picture(ord(letter)) for letter in text
+    )
+
+
+def _picture(code: int) -> str:
+    if code < 0x20 or code == 0x7F:
+        return chr(0x2421 if code == 0x7F else 0x2400 + code)
+    # Halves of a character can stand in no file.
+    return "\ufffd" if 0xD800 <= code < 0xE000 or chr(code) in _FORBIDDEN else f"⟨U+{code:04X}⟩"

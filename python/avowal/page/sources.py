@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import json
 import shlex
 from collections.abc import Callable, Mapping
+from contextlib import nullcontext
 from dataclasses import dataclass, field, replace
 from hashlib import sha256
 from pathlib import Path
@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from avowal.analysis import Analysis, Material, Settings, analyze
 from avowal.errors import InputError
-from avowal.json_values import read_text
+from avowal.page.checks import read_check
 
 if TYPE_CHECKING:
     from avowal.page.examples import Example
@@ -20,9 +20,10 @@ if TYPE_CHECKING:
     from avowal.study.collect import Collected
     from avowal.study.place import Place
     from avowal.study.status import Status
+    from avowal.study.store import Store
     from avowal.sweep.power import Power
 
-__all__ = ["Answered", "File", "Ran", "Source", "of_study", "read"]
+__all__ = ["Answered", "File", "Given", "Ran", "Source", "kind_of", "of_study", "read"]
 
 SWEEP = "sweep"
 """The folder of a sweep, in a study's."""
@@ -32,11 +33,35 @@ Progress = Callable[[int, int], None]
 
 
 @dataclass(frozen=True, slots=True)
+class Given:
+    """What a command was given beside its folder, and the commands on the page are given as well.
+
+    Attributes
+    ----------
+    provider
+        Of a study's run, if not its file's.
+    prices
+        A file of prices over the built-in ones.
+    check
+        The document of ``avowal check --json``; by default a study's own last one.
+    """
+
+    provider: str | None = None
+    prices: Path | None = None
+    check: Path | None = None
+
+    def options(self, *names: str) -> str:
+        """Return those that were given, of these names, as a command takes them."""
+        held = {name: getattr(self, name) for name in names}
+        return "".join(f" --{name} {shlex.quote(str(value))}" for name, value in held.items() if value is not None)
+
+
+@dataclass(frozen=True, slots=True)
 class File:
-    """A file that the page's numbers come from: its name and the SHA-256 of its bytes."""
+    """A file that the page's numbers come from: its name and the SHA-256 of its bytes; None while a run writes it."""
 
     name: str
-    digest: str
+    digest: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,8 +116,8 @@ class Source:
         The document of a check in Stan, and the file that it was read from.
     sweep
         A sweep over designs, or why there is none.
-    options
-        Of the command, so that the page can say how it was made.
+    given
+        To the command, so that the page can say how it was made.
     home
         The folder that the page belongs into: that of a study's run; None for the folders of others.
     """
@@ -107,17 +132,32 @@ class Source:
     examples: Mapping[str, tuple[Example, ...]] = field(default_factory=dict)
     check: Mapping[str, Any] | None = None
     sweep: Power | str = "none was kept"
-    options: str = ""
+    given: Given = Given()
     home: Path | None = None
+
+
+def kind_of(folder: str | Path) -> Kind:
+    """Tell from a folder's files what it is.
+
+    Raises
+    ------
+    InputError
+        Where there is no such folder.
+    """
+    from avowal.study.config import FILE
+    from avowal.sweep.store import PLAN
+
+    home = Path(folder)
+    if not home.is_dir():
+        raise InputError.at("the folder of a study, of the paper's files, or of a sweep", "no folder", file=home)
+    return "study" if (home / FILE).exists() else "sweep" if (home / PLAN).exists() else "folder"
 
 
 def read(
     folder: str | Path,
     settings: Settings | None = None,
+    given: Given | None = None,
     *,
-    provider: str | None = None,
-    check: Path | None = None,
-    prices: Prices | None = None,
     progress: Progress | None = None,
 ) -> Source:
     """Read a study, finished or not, a folder of the authors' files, or that of a sweep.
@@ -128,12 +168,8 @@ def read(
         Its kind is told from its files.
     settings
         Of the analysis. For a study the replies planned are always its own.
-    provider
-        Of a study's run, if not its file's.
-    check
-        The document of ``avowal check --json``; by default a study's own last one.
-    prices
-        The built-in prices if None.
+    given
+        What else the command was given.
     progress
         Called with the steps done and the steps in all.
 
@@ -144,37 +180,25 @@ def read(
     Raises
     ------
     InputError
-        For a folder of no kind, or bad files in it.
+        For a folder of no kind, or bad files in it, or what was given for one of another kind.
     """
     from avowal.study.config import FILE
-    from avowal.sweep.store import PLAN
 
-    home, how = Path(folder), settings or Settings()
-    if (home / FILE).exists():
-        return _study(home, how, provider, check, prices, progress)
-    for given, option in ((provider, "--provider"), (prices, "--prices")):
-        if given is not None:
-            raise InputError.at(f"a study, with a file {FILE}", "none", file=home, field=option)
-    if (home / PLAN).exists():
-        if check is not None:
-            raise InputError.at("a study or a folder of the paper's files", "a sweep", file=home, field="--check")
-        return _sweep(home)
-    if not home.is_dir():
-        raise InputError.at("the folder of a study, of the paper's files, or of a sweep", "no folder", file=home)
-    return _folder(home, how, check, progress)
+    home, how, more, kind = Path(folder), settings or Settings(), given or Given(), kind_of(folder)
+    if kind == "study":
+        return _study(home, how, more, progress)
+    for name in ("provider", "prices"):
+        if more.options(name):
+            raise InputError.at(f"a study, with a file {FILE}", "none", file=home, field=f"--{name}")
+    if kind == "folder":
+        return _folder(home, how, more, progress)
+    if more.check is not None:
+        raise InputError.at("a study or a folder of the paper's files", "a sweep", file=home, field="--check")
+    return _sweep(home)
 
 
-def of_study(
-    here: Place,
-    collected: Collected,
-    found: Material,
-    analysis: Analysis,
-    *,
-    provider: str | None = None,
-    check: Path | None = None,
-    prices: Prices | None = None,
-) -> Source:
-    """Take a study whose tables have been read and analysed already.
+def of_study(here: Place, collected: Collected, found: Material, analysis: Analysis) -> Source:
+    """Take a study whose tables have been read and analysed already, and that nobody runs.
 
     Parameters
     ----------
@@ -182,8 +206,6 @@ def of_study(
         Where it runs.
     collected, found, analysis
         Its tables, as material, and the analysis of that.
-    provider, check, prices
-        As for :func:`read`.
 
     Returns
     -------
@@ -194,53 +216,55 @@ def of_study(
     InputError
         For a bad database, or a bad document of a check.
     """
-    from avowal.page.examples import of_study as examples_of
-    from avowal.study.config import FILE
-    from avowal.study.results import CHECK, TABLES
-    from avowal.study.status import status
-    from avowal.study.store import FILE as DATABASE
     from avowal.study.store import Store
 
     with Store.reading(here.folder) as store:
-        answered = () if store is None else _answered(store)
-        examples = examples_of(store, collected)
+        return replace(_read(store, here, collected, Given()), material=found, analysis=analysis)
+
+
+def _study(home: Path, settings: Settings, given: Given, progress: Progress | None) -> Source:
+    from avowal import prices as price_tables
+    from avowal.study.analysis import material
+    from avowal.study.collect import collect
+    from avowal.study.place import place
+    from avowal.study.store import Store
+
+    here, prices = place(home, given.provider), price_tables.over(given.prices)
+    # All that the page says of a study is of one moment, however long the analysis takes.
+    with Store.reading(here.folder) as store, nullcontext() if store is None else store.snapshot():
+        collected = collect(store, here.study, prices=prices)
+        source = _read(store, here, collected, given, prices)
+    found = material(collected)
+    analysis = analyze(found, replace(settings, replies=here.study.design.reports), progress=progress)
+    return replace(source, material=found, analysis=analysis)
+
+
+def _read(store: Store | None, here: Place, collected: Collected, given: Given, prices: Prices | None = None) -> Source:
+    """Read everything of a study but its analysis."""
+    from avowal.page.examples import of_study as examples_of
+    from avowal.study.config import FILE
+    from avowal.study.results import CHECK, TABLES
+    from avowal.study.status import status_of
+    from avowal.study.store import FILE as DATABASE
+
+    status = status_of(store, here, collected, prices)
     kept = here.folder / TABLES / CHECK
+    database = [here.folder / f"{DATABASE}{more}" for more in ("", "-wal")]
     return Source(
         kind="study",
         name=here.study.name,
         path=str(here.home),
-        files=_files(here.home / FILE, *(here.folder / f"{DATABASE}{more}" for more in ("", "-wal"))),
-        material=found,
-        analysis=analysis,
-        ran=Ran(collected, status(here, prices, collected), answered, here.simulated),
-        examples=examples,
-        check=_check(check if check is not None or not kept.exists() else kept),
+        files=(*_files(here.home / FILE), *_files(*database, written=status.holder is not None)),
+        ran=Ran(collected, status, () if store is None else _answered(store), here.simulated),
+        examples=examples_of(store, collected),
+        check=read_check(given.check if given.check is not None or not kept.exists() else kept),
         sweep=_kept_sweep(here),
-        options="" if provider is None else f" --provider {shlex.quote(provider)}",
+        given=given,
         home=here.folder,
     )
 
 
-def _study(
-    home: Path,
-    settings: Settings,
-    provider: str | None,
-    check: Path | None,
-    prices: Prices | None,
-    progress: Progress | None,
-) -> Source:
-    from avowal.study.analysis import material
-    from avowal.study.place import place
-    from avowal.study.status import look
-
-    here = place(home, provider)
-    collected = look(here, prices)
-    found = material(collected)
-    analysis = analyze(found, replace(settings, replies=here.study.design.reports), progress=progress)
-    return of_study(here, collected, found, analysis, provider=provider, check=check, prices=prices)
-
-
-def _folder(home: Path, settings: Settings, check: Path | None, progress: Progress | None) -> Source:
+def _folder(home: Path, settings: Settings, given: Given, progress: Progress | None) -> Source:
     from avowal.page.examples import of_folder
     from avowal.published.files import SCENARIOS, TARGETS, find_models
     from avowal.published.read import read as read_files
@@ -259,7 +283,8 @@ def _folder(home: Path, settings: Settings, check: Path | None, progress: Progre
         material=found,
         analysis=analyze(found, settings, progress=progress),
         examples=of_folder(data),
-        check=_check(check),
+        check=read_check(given.check),
+        given=given,
     )
 
 
@@ -281,7 +306,13 @@ def _kept_sweep(here: Place) -> Power | str:
 
     folder = here.home / SWEEP
     if not folder.is_dir():
-        return f"avowal power --out {folder} keeps one beside the study"
+        design = here.study.design
+        sizes = (
+            f"agents={len(here.study.trained) or len(here.study.native)} decisions={design.decisions} "
+            f"reports={design.reports}"
+        )
+        kept = shlex.quote(str(folder))
+        return f"avowal power {sizes} --out {kept} simulates studies of this size and keeps them beside this one"
     try:
         return stored(folder)
     except InputError as error:
@@ -289,38 +320,19 @@ def _kept_sweep(here: Place) -> Power | str:
         return str(error)
 
 
-def _files(*paths: Path) -> tuple[File, ...]:
-    there = (path for path in paths if path.is_file() and path.stat().st_size)
-    return tuple(File(path.name, sha256(path.read_bytes()).hexdigest()) for path in there)
+def _files(*paths: Path, written: bool = False) -> tuple[File, ...]:
+    found = []
+    for path in paths:
+        try:
+            content = path.read_bytes()
+        except FileNotFoundError:
+            continue
+        if content:
+            found.append(File(path.name, None if written else sha256(content).hexdigest()))
+    return tuple(found)
 
 
-def _check(path: Path | None) -> Mapping[str, Any] | None:
-    """Read the document of a check; every part of it that the page shows must be there."""
-    if path is None:
-        return None
-    try:
-        held = json.loads(read_text(path))
-    except ValueError as error:
-        if isinstance(error, InputError):
-            raise
-        raise InputError.at("JSON", error, file=path) from None
-    tables = ("weights", "accuracies", "gains", "joint")
-    for key in (*tables, "warnings", "problems"):
-        # A check that left the joint model out says so by a null.
-        left_out = key == "joint" and isinstance(held, dict) and key in held and held[key] is None
-        if not left_out and (not isinstance(held, dict) or not isinstance(held.get(key), list)):
-            raise InputError.at("the document of avowal check --json, with this list", "none", file=path, field=key)
-    if not isinstance(held.get("engine"), str):
-        raise InputError.at("the name of a Stan engine", repr(held.get("engine")), file=path, field="engine")
-    for key in tables:
-        for row, each in enumerate(held[key] or (), 1):
-            if not isinstance(each, dict):
-                raise InputError.at("an object", repr(each), file=path, field=f"{key}, row {row}")
-    document: dict[str, Any] = held
-    return document
-
-
-def _answered(store: Any) -> tuple[Answered, ...]:
+def _answered(store: Store) -> tuple[Answered, ...]:
     # A body that is no JSON names no model.
     query = (
         "select case when json_valid(replies.body) then json_extract(replies.body, '$.model') end as said, count(*),"

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from avowal.errors import InputError
+from avowal.page.power_charts import on_page
 from avowal.page.tables import Cell, Table, count, estimate, figure, told
 from avowal.sweep.chart import power_spec, price_spec
 from avowal.sweep.power import Power
@@ -25,7 +26,7 @@ class Powered:
     table
         One row for each cell and test.
     charts
-        Vega-Lite specifications by name: power along an axis, and against price.
+        Vega-Lite specifications by name, as the page wants them: power along an axis, and against price.
     notes
         What the table leaves open.
     """
@@ -82,7 +83,7 @@ def _charts(found: Power) -> dict[str, Any]:
     except InputError:
         # More panels or marks than make a figure: the table holds them all.
         return {}
-    return {name: spec for name, spec in charts.items() if spec is not None}
+    return {name: on_page(spec) for name, spec in charts.items() if spec is not None}
 
 
 def _axis(value: float | str) -> Cell:

@@ -5,23 +5,24 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any, Literal
 
+from avowal.page.shown import shown
 from avowal.text import NONE, number, percent
 
 __all__ = ["Cell", "Form", "Table", "count", "estimate", "figure", "listed", "share", "told"]
 
-Form = Literal["text", "r", "share", "count", "points", "dollars", "plain"]
-"""How a value is written: a text; a correlation, slope or p; a share in percent; a count; points on the ±100 scale; US
-dollars; any other number."""
+Form = Literal["text", "r", "fine", "share", "count", "points", "dollars", "plain"]
+"""How a value is written: a text; a correlation, slope or p; a small difference of such; a share in percent; a count;
+points on the ±100 scale; US dollars; any other number."""
 
 DIGITS = 10
 """Significant digits of the files: beyond what any figure means, and half of what a float has."""
 
 Ends = Sequence[float] | None
 
-_FORMULA = ("=", "+", "-", "@", "\t", "\r")
+_FORMULA = ("=", "+", "-", "@")
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +41,8 @@ class Cell:
         The whole that a count is a part of.
     reason
         Why there is no value.
+    unsure
+        Why a value that should have an interval has none.
     """
 
     value: str | float | None = None
@@ -48,6 +51,12 @@ class Cell:
     high: float | None = None
     of: int | None = None
     reason: str = ""
+    unsure: str = ""
+
+    @property
+    def why(self) -> str:
+        """Why something is missing; empty where nothing is."""
+        return self.reason if self.value is None and self.low is None else self.unsure
 
     @property
     def text(self) -> str:
@@ -59,6 +68,8 @@ class Cell:
             written += f" of {self.of:,}"
         if self.low is not None and self.high is not None:
             written += f" [{self._written(self.low)}, {self._written(self.high)}]"
+        elif self.unsure:
+            written += f" {NONE}"
         return written.strip()
 
     def _written(self, value: str | float) -> str:
@@ -66,6 +77,8 @@ class Cell:
             return f"${float(value):,.2f}" if self.form == "dollars" else value
         if self.form == "r":
             return number(value)
+        if self.form == "fine":
+            return number(value, 3)
         if self.form == "share":
             return percent(value)
         if self.form == "dollars":
@@ -77,19 +90,14 @@ class Cell:
             return "0" if rounded == "-0" else rounded
         return f"{value:,.6g}"
 
-    @property
-    def sort(self) -> str | float:
-        """What a column is sorted by: numbers before texts, what is missing last."""
-        if self.value is None:
-            return ""
-        return float(self.value) if self.form == "dollars" else self.value
-
     def to_json(self) -> Any:
         """Return the value alone, or an object with all that stands beside it."""
         beside = {name: getattr(self, name) for name in ("low", "high", "of")}
         more = {name: held for name, held in beside.items() if held is not None}
         if self.reason and self.value is None:
             more["reason"] = self.reason
+        if self.unsure:
+            more["no_interval"] = self.unsure
         return {"value": self.value, **more} if more else self.value
 
 
@@ -131,8 +139,8 @@ class Table:
     def csv(self) -> str:
         """Return the table as comma-separated values, with ten significant digits.
 
-        A column with intervals, or with parts of a whole, becomes several. Texts that a spreadsheet would read as a
-        formula have an apostrophe before them.
+        A column with intervals, or with parts of a whole, becomes several. Texts are as the page shows them, without
+        line breaks; those that a spreadsheet would read as a formula have an apostrophe before them.
         """
         out = io.StringIO(newline="")
         write = csv.writer(out, lineterminator="\n")
@@ -155,11 +163,8 @@ class Table:
             "caption": self.caption,
             "columns": list(self.columns),
             "rows": [[cell.to_json() for cell in row] for row in self.rows],
+            **({"note": self.note} if self.note else {}),
         }
-
-    def but(self, **changes: Any) -> Table:
-        """Return the table with some of its parts changed."""
-        return replace(self, **changes)
 
 
 def told(text: object) -> Cell:
@@ -172,10 +177,11 @@ def figure(value: float | None, form: Form = "r", *, reason: str = "") -> Cell:
     return Cell(value, form, reason=reason if value is None else "")
 
 
-def estimate(value: float | None, ends: Ends, form: Form = "r", *, reason: str = "") -> Cell:
-    """Return a number with its interval."""
+def estimate(value: float | None, ends: Ends, form: Form = "r", *, reason: str = "", unsure: str = "") -> Cell:
+    """Return a number with its interval, or why it has none."""
     low, high = (None, None) if ends is None else ends
-    return Cell(value, form, low, high, reason=reason if value is None else "")
+    missing = unsure if value is not None and ends is None else ""
+    return Cell(value, form, low, high, reason=reason if value is None else "", unsure=missing)
 
 
 def count(value: int | None, of: int | None = None, *, reason: str = "") -> Cell:
@@ -198,5 +204,6 @@ def _plain(cell: Cell, part: str) -> str:
     if value is None:
         return ""
     if isinstance(value, str):
-        return f"'{value}" if cell.form == "text" and value.startswith(_FORMULA) else value
+        text = shown(value)
+        return f"'{text}" if cell.form == "text" and text.startswith(_FORMULA) else text
     return f"{value:.{DIGITS}g}" if isinstance(value, float) else str(value)

@@ -102,10 +102,9 @@ class Check(Shown):
     settings: Mapping[str, object]
 
     def _shown(self) -> Iterable[Table | str]:
-        from avowal.analysis.material import LABELS
         from avowal.stan.printed import printed
 
-        return printed(self, LABELS)
+        return printed(self)
 
     def to_dict(self) -> dict[str, object]:
         """Return everything as JSON holds it."""

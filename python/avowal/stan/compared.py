@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
 
 import polars as pl
+
+from avowal.analysis.material import named
 
 MAP, BOOTSTRAP, JACKKNIFE, STAN = "MAP", "bootstrap", "jackknife", "Stan"
 """The methods: regression on posterior modes; for accuracies contexts drawn anew; contexts left out in turn (r with its
@@ -25,6 +29,20 @@ COMPARED = {
     "problems": pl.List(pl.String),
 }
 """Columns of comparisons: `model` is null for a gain over models; `difference` is from MAP."""
+
+
+SETTLED = "No conclusion depends on the method."
+"""What is said where there are intervals to compare, and none of them concludes something else."""
+
+
+def comparable(rows: Iterable[Mapping[str, Any]]) -> bool:
+    """Tell whether any quantity has two intervals, in rows of :data:`COMPARED`."""
+    both = Counter(
+        (row.get("model"), row.get("quantity"))
+        for row in rows
+        if row.get("low") is not None and row.get("high") is not None
+    )
+    return any(many > 1 for many in both.values())
 
 
 def compared(
@@ -83,7 +101,7 @@ def disagreements(table: pl.DataFrame) -> list[str]:
             verdict = "positive" if low > 0 else "negative" if high < 0 else "not told from zero"
             said.setdefault(verdict, []).append(method)
         if len(said) > 1:
-            place = quantity if model is None else f"{model}, {quantity}"
+            place = named(str(quantity)) if model is None else f"{model}, {named(str(quantity))}"
             verdicts = "; ".join(f"{verdict} by {', '.join(methods)}" for verdict, methods in said.items())
             lines.append(f"{place}: the conclusion depends on the method ({verdicts})")
     return lines

@@ -2,66 +2,55 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 import polars as pl
 
-from avowal.analysis.material import NOT_ASKED
+from avowal.analysis.material import HEADERS, LABELS, NOT_ASKED, named
 from avowal.stan.checked import Check
-from avowal.stan.compared import MAP
+from avowal.stan.compared import MAP, SETTLED, comparable
 from avowal.text import NONE, Table, estimate, number, table
 
 
-def printed(found: Check, labels: Mapping[str, str] | None = None) -> list[Table | str]:
+def printed(found: Check) -> list[Table | str]:
     """Lay out a check.
 
     Parameters
     ----------
     found
         The check.
-    labels
-        Names of sets and gains to print in place of their keys.
 
     Returns
     -------
     list of Table or str
         In reading order, for :func:`avowal.text.show`.
     """
-    named = labels or {}
     head = f"Stan by {found.engine}; intervals at .95, Stan's of highest density\n"
     parts: list[Table | str] = [head, _weights(found), _predictive(found)]
-    for title, compared in (("Accuracy", found.accuracies), ("Gain by training", found.gains)):
-        if len(compared):
-            parts.append(_compared(title, compared, named))
+    compared = found.accuracies, found.gains
+    for title, rows in zip(("Accuracy", "Gain by training"), compared, strict=True):
+        if len(rows):
+            parts.append(_compared(title, rows))
     if len(found.sensitivity):
-        parts.append(_sensitivity(found.sensitivity, named))
+        parts.append(_sensitivity(found.sensitivity))
     if found.joint is not None and len(found.joint):
-        parts.append(_joint(found.joint, named))
+        parts.append(_joint(found.joint))
     parts += [f"Warning: {line}" for line in found.warnings]
     parts += [f"Problem: {line}" for line in found.problems]
     for model, reasons in found.missing.items():
         # What a study never asks for is missed by nobody.
         told = {name: why for name, why in reasons.items() if why != NOT_ASKED}
-        parts += [f"Not computed for {model}: {named.get(name, name)}: {why}" for name, why in told.items()]
-    if not found.warnings and _comparable(found):
-        parts.append("No conclusion depends on the method.")
+        parts += [f"Not computed for {model}: {LABELS.get(name, name)}: {why}" for name, why in told.items()]
+    if not found.warnings and comparable(row for rows in compared for row in rows.iter_rows(named=True)):
+        parts.append(SETTLED)
     return parts
-
-
-def _comparable(found: Check) -> bool:
-    """Tell whether any quantity has two intervals to compare."""
-    both = [
-        table.drop_nulls(["low", "high"]).group_by("model", "quantity").len()
-        for table in (found.accuracies, found.gains)
-    ]
-    return any((counts["len"] > 1).any() for counts in both)
 
 
 def _weights(found: Check) -> Table:
     rows = [
         [
             row["model"],
-            row["group"],
+            HEADERS.get(row["group"], row["group"]),
             str(row["agents"]),
             ", ".join(row["statuses"]) or "all ok",
             number(row["r"], 4),
@@ -79,7 +68,7 @@ def _predictive(found: Check) -> Table:
     rows = [
         [
             row["model"],
-            row["group"],
+            HEADERS.get(row["group"], row["group"]),
             row["statistic"],
             number(row["observed"], 3),
             estimate(row["mean"], _ends(row["low"], row["high"])),
@@ -91,11 +80,11 @@ def _predictive(found: Check) -> Table:
     return table("Choices against choices that the weights would make", columns, rows)
 
 
-def _compared(title: str, compared: pl.DataFrame, labels: Mapping[str, str]) -> Table:
+def _compared(title: str, compared: pl.DataFrame) -> Table:
     rows = [
         [
             row["model"] or "all models",
-            labels.get(row["quantity"], row["quantity"]),
+            named(row["quantity"]),
             row["method"],
             estimate(row["estimate"], _ends(row["low"], row["high"])),
             NONE if row["method"] == MAP else number(row["difference"], 3),
@@ -106,11 +95,11 @@ def _compared(title: str, compared: pl.DataFrame, labels: Mapping[str, str]) -> 
     return table(title, ["model", "set", "method", "estimate", "less MAP", "problems"], rows)
 
 
-def _sensitivity(varied: pl.DataFrame, labels: Mapping[str, str]) -> Table:
+def _sensitivity(varied: pl.DataFrame) -> Table:
     rows = [
         [
             row["model"],
-            labels.get(row["set"], row["set"]),
+            named(row["set"]),
             number(row["slope_sd"], 1),
             number(row["accuracy"], 3),
             number(row["mean_abs_slope"]),
@@ -123,11 +112,11 @@ def _sensitivity(varied: pl.DataFrame, labels: Mapping[str, str]) -> Table:
     return table("Accuracy under other priors on the slopes (MAP's and the paper's is 1)", columns, rows)
 
 
-def _joint(joint: pl.DataFrame, labels: Mapping[str, str]) -> Table:
+def _joint(joint: pl.DataFrame) -> Table:
     rows = [
         [
             row["model"],
-            " → ".join(labels.get(name, name) for name in row["set"].split(" → ")),
+            " → ".join(map(named, row["set"].split(" → "))),
             f"{row['quantity']} ({row['scale']})",
             estimate(row["mean"], _ends(row["hdi_low"], row["hdi_high"])),
             *(NONE if row[name] is None else str(row[name]) for name in ("contexts", "replies", "out_of_range")),

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Collection, Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
@@ -24,7 +24,7 @@ from avowal.study.chains import columns
 from avowal.study.config import StudyFile
 from avowal.study.gather import UNANSWERED, Gathered, gather
 from avowal.study.odds import probability
-from avowal.study.spending import bills, is_free
+from avowal.study.spending import Bill, bills, is_free
 from avowal.study.stages import Stage, stages
 from avowal.study.store import Store
 
@@ -55,6 +55,8 @@ class StageAccount:
         Failures before or without a reply; requests under way when a run died; replies beyond the first.
     spent
         US dollars; None where the model has no price.
+    billed
+        What `spent` is for.
     """
 
     stage: Stage
@@ -69,6 +71,12 @@ class StageAccount:
     unsure: int
     surplus: int
     spent: Decimal | None
+    billed: tuple[Bill, ...] = ()
+
+    @property
+    def untold(self) -> int:
+        """Replies that came without a count of tokens: they are counted, and priced, with those expected."""
+        return sum(bill.untold for bill in self.billed)
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,12 +138,12 @@ def collect(store: Store | None, study: StudyFile, *, prices: Prices | None = No
     from avowal.prices import builtin
 
     listed = stages(study)
-    with _snapshot(store):
+    with nullcontext() if store is None else store.snapshot():
         free = prices is None and store is not None and is_free(store.fact("endpoint"))
         pricer = _Pricer(builtin() if prices is None else prices, free=free)
-        billed = _bills(store, pricer)
+        billed, priced = _bills(store, pricer)
         parts = [
-            _part(store, stage, study, pricer, None if billed is None else billed.get(stage.name, Decimal(0)))
+            _part(store, stage, study, pricer, [each for each in billed if each.stage == stage.name], priced=priced)
             for stage in listed
         ]
         jobs = [] if store is None else _jobs(store)
@@ -161,20 +169,9 @@ def choices_of(store: Store, stage: Stage, seed: int) -> pl.DataFrame:
     return choices(_replies(stage, gather(store, stage, seed))).table
 
 
-@contextmanager
-def _snapshot(store: Store | None) -> Iterator[None]:
-    """See the database as it is now until the end, whatever a run writes meanwhile."""
-    if store is None:
-        yield
-        return
-    store.rows("begin")
-    try:
-        yield
-    finally:
-        store.rows("rollback")
-
-
-def _part(store: Store | None, stage: Stage, study: StudyFile, pricer: _Pricer, spent: Decimal | None) -> _Part:
+def _part(
+    store: Store | None, stage: Stage, study: StudyFile, pricer: _Pricer, billed: Sequence[Bill], *, priced: bool
+) -> _Part:
     rows = [] if store is None else gather(store, stage, study.seed)
     state = _state(store, stage)
     requests = _requests(stage, rows, pricer)
@@ -182,7 +179,8 @@ def _part(store: Store | None, stage: Stage, study: StudyFile, pricer: _Pricer, 
         "retries": sum(len(row.retries) + len(row.failures) for row in rows),
         "unsure": sum(row.unsure > 0 for row in rows),
         "surplus": sum(row.surplus for row in rows),
-        "spent": spent,
+        "spent": total(each.price for each in billed) if priced else None,
+        "billed": tuple(billed),
     }
     if isinstance(stage.sends, Training) or not rows:
         return _Part(StageAccount(stage, *state, None, None, None, **counts), requests)
@@ -213,15 +211,14 @@ def _state(store: Store | None, stage: Stage) -> tuple[str, float | None, float 
     return state, began, ended, error
 
 
-def _bills(store: Store | None, pricer: _Pricer) -> dict[str, Decimal] | None:
-    """Return what each stage was billed, or None where a model has no price."""
-    found: dict[str, Decimal] = {}
+def _bills(store: Store | None, pricer: _Pricer) -> tuple[tuple[Bill, ...], bool]:
+    """Return what was billed, and whether it has prices: where a model has none, tokens are all that is known."""
+    if store is None:
+        return (), True
     try:
-        for each in [] if store is None else bills(store, pricer.prices, free=pricer.free):
-            found[each.stage] = total([found.get(each.stage, Decimal(0)), each.price])
+        return bills(store, pricer.prices, free=pricer.free), True
     except InputError:
-        return None
-    return found
+        return bills(store, pricer.prices, free=True), False
 
 
 def _replies(stage: Stage, rows: Sequence[Gathered]) -> pl.DataFrame:

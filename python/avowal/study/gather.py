@@ -120,7 +120,7 @@ def gather(store: Store, stage: Stage, seed: int) -> list[Gathered]:
             found.append(_gathered(prompt, row, more.get(row[0], ())))
     if asked:
         context, trial = next(iter(asked))
-        expected = "requests of the study as its file describes it (put study.toml back, or run the study on)"
+        expected = "the requests that study.toml describes (put it back as it was; a run adds what is new)"
         raise InputError.at(expected, f"trial {trial} of {context!r}", file=store.path, field=f"stage {stage.name!r}")
     return found
 

@@ -60,7 +60,7 @@ def _stages(found: Plan, base: str) -> Table:
         for each in own
     ]
     head = ["", "stage", "after", "billed as", "requests", "tokens in", "tokens out", "price"]
-    head += [] if found.left is None else ["left", "price"]
+    head += [] if found.left is None else ["left", "left to pay"]
     items = [each.item for each in own]
     sent = sum(item.requests for item in items if item.billing != "training")
     rows.append(["", "all", "", "", f"{sent:,}", *_sums(items), *_left(own, found.left)])

@@ -151,7 +151,7 @@ def run(
             timeout=asked.timeout,
             folder=found.home,
             sleep=lambda seconds: _rest(throttle, seconds),
-            failed=_Failures(throttle, shown).failed,
+            failed=_Failures(throttle, shown, found.endpoint).failed,
         )
         budget = Budget(table, limit, spent(store, table, free=free))
         budget.check(chosen, "batch" if found.study.provider.mode == "batch" else "sync")
@@ -195,8 +195,8 @@ def _rest(throttle: Throttle, seconds: float) -> None:
 class _Failures:
     """Hands failed tries on to the throttle, and tells of those that keep a run waiting, once for each wait."""
 
-    def __init__(self, throttle: Throttle, watch: Watch) -> None:
-        self._throttle, self._watch = throttle, watch
+    def __init__(self, throttle: Throttle, watch: Watch, address: str) -> None:
+        self._throttle, self._watch, self._address = throttle, watch, address
         self._until = 0.0
 
     def failed(self, kind: str, status: int | None, asked: float | None) -> None:
@@ -205,7 +205,7 @@ class _Failures:
         if (asked is None and status is not None) or wait < LONG or now + wait <= self._until + 1:
             return
         self._until = now + wait
-        told = "it is tried again" if asked is None else f"the provider asks to wait {duration(asked)}"
+        told = f"{self._address} is tried again" if asked is None else f"the provider asks to wait {duration(asked)}"
         self._watch.tell(f"{kind}: {told}")
 
 

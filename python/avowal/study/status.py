@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
@@ -20,7 +21,7 @@ from avowal.study.plan import plan, pricing
 from avowal.study.store import LOCK, Store
 from avowal.text import Table
 
-__all__ = ["Batch", "StageStatus", "Status", "look", "stage_document", "status"]
+__all__ = ["Batch", "StageStatus", "Status", "look", "stage_document", "status", "status_of"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,7 +162,7 @@ def look(place: Place, prices: Prices | None = None) -> Collected:
         return collect(store, place.study, prices=prices)
 
 
-def status(place: Place, prices: Prices | None = None, collected: Collected | None = None) -> Status:
+def status(place: Place, prices: Prices | None = None) -> Status:
     """Say how far a study is.
 
     Parameters
@@ -170,8 +171,6 @@ def status(place: Place, prices: Prices | None = None, collected: Collected | No
         Where it runs.
     prices
         The built-in prices if None.
-    collected
-        Its tables, where they have been read already.
 
     Returns
     -------
@@ -182,10 +181,28 @@ def status(place: Place, prices: Prices | None = None, collected: Collected | No
     InputError
         As for :func:`look`.
     """
-    collected = look(place, prices) if collected is None else collected
-    with Store.reading(place.folder) as store:
-        endpoint = None if store is None else store.fact("endpoint")
-        batches = {} if store is None else _batches(store)
+    with Store.reading(place.folder) as store, nullcontext() if store is None else store.snapshot():
+        return status_of(store, place, collect(store, place.study, prices=prices), prices)
+
+
+def status_of(store: Store | None, place: Place, collected: Collected, prices: Prices | None = None) -> Status:
+    """Say how far a study is whose tables have been read already.
+
+    Parameters
+    ----------
+    store
+        Its database, in the snapshot that the tables are of; None where nothing has been run.
+    place, collected
+        Where it runs, and its tables.
+    prices
+        The built-in prices if None.
+
+    Returns
+    -------
+    Status
+    """
+    endpoint = None if store is None else store.fact("endpoint")
+    batches = {} if store is None else _batches(store)
     quoted = _quoted(place, prices)
     unsure: dict[str, list[tuple[str, int, str, int]]] = {}
     doubtful = collected.tables["requests"].filter(collected.tables["requests"]["unsure"] > 0)
@@ -247,6 +264,7 @@ def stage_document(found: StageStatus) -> dict[str, Any]:
             for each in found.batches
         ],
         "spent": _text(account.spent),
+        "untold": account.untold,
         "price": _text(found.price),
     }
 

@@ -100,6 +100,8 @@ def _words(each: StageStatus) -> Iterator[str]:
             yield f"{name}: read {how}, {read.valid:,} of {read.planned:,} would be valid ({lost} lost)"
     if each.unsure:
         yield f"{name}: {len(each.unsure):,} possibly paid twice: under way when a run died (--json names them)"
+    if account.untold:
+        yield f"{name}: {account.untold:,} replies without a count of tokens, priced at those expected"
     if account.surplus:
         yield f"{name}: {account.surplus:,} replies beyond the first, which are paid and not used"
 

@@ -50,7 +50,7 @@ def init(folder: str | Path, template: str = "paper", *, seed: int = 1) -> Path:
     place = Path(folder)
     path = place / FILE
     if path.exists():
-        raise InputError.at("a folder without a study", "one", file=path)
+        raise InputError.at("a folder without a study (take another, or go on with avowal plan)", "one", file=path)
     if place.exists() and not place.is_dir():
         raise InputError.at("a folder", "a file", file=place)
     place.mkdir(parents=True, exist_ok=True)

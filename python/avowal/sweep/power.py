@@ -25,11 +25,19 @@ from avowal.text import Table
 if TYPE_CHECKING:
     import altair as alt
 
-__all__ = ["Power", "Sweep", "carry_out", "power", "prepare"]
+__all__ = ["COLUMNS", "Power", "Sweep", "carry_out", "power", "prepare"]
 
 
 MOST_REPLICATES = 10_000_000
 """Replicates of a design: a million more would halve no error that matters."""
+
+COLUMNS: dict[str, pl.DataType] = {
+    **SUMMARY,
+    "price": pl.Float64(),
+    "price_status": pl.String(),
+    "power_per_dollar": pl.Float64(),
+}
+"""The columns of a sweep's table behind the cell's number and its values on the axes."""
 
 CHOSEN = {"agents", "decisions", "reports", "pairs", *PARAMETERS[: PARAMETERS.index("instilling")]}
 """Axes that are chosen when a study is designed. All others, models included, are what it may turn out to meet."""
@@ -372,9 +380,7 @@ def _table(sweep: Sweep, bills: Sequence[Bill], store: Store) -> pl.DataFrame:
             money = {"price": price, "price_status": bill.status, "power_per_dollar": worth}
             rows.append({"cell": cell.number, **cell.values, **summary, **money})
     axes = {name: _type([cell.values[name] for cell in sweep.cells]) for name in sweep.cells[0].values}
-    schema = {"cell": pl.Int64(), **axes, **SUMMARY}
-    schema |= {"price": pl.Float64(), "price_status": pl.String(), "power_per_dollar": pl.Float64()}
-    return pl.DataFrame(rows, schema=schema)
+    return pl.DataFrame(rows, schema={"cell": pl.Int64(), **axes, **COLUMNS})
 
 
 def _type(values: Sequence[Value]) -> pl.DataType:

@@ -14,7 +14,7 @@ from avowal.json_values import read_text
 from avowal.sweep.estimands import claim
 from avowal.sweep.grid import Cell
 from avowal.sweep.money import Pricing
-from avowal.sweep.power import Power, Sweep
+from avowal.sweep.power import COLUMNS, Power, Sweep
 from avowal.sweep.store import PLAN
 
 __all__ = ["stored"]
@@ -62,10 +62,19 @@ def stored(folder: str | Path) -> Power:
     except (ValueError, KeyError, TypeError, pl.exceptions.PolarsError) as error:
         raise InputError.at("the plan of a sweep", f"{type(error).__name__}: {error}", file=home / PLAN) from None
     wanted = {(each.number, str(test)) for each in sweep.cells for test in sweep.claims}
-    if not {"cell", "test", *sweep.cells[0].values} <= set(table.columns) or wanted != set(
-        table.select("cell", "test").iter_rows()
+    if (
+        not sweep.cells
+        or not {"cell", "test", *sweep.cells[0].values} <= set(table.columns)
+        or wanted != set(table.select("cell", "test").iter_rows())
     ):
         raise InputError.at(f"the cells and tests of {PLAN}", "others", file=home / TABLE)
+    for name, kind in COLUMNS.items():
+        if table.schema.get(name) != kind:
+            raise InputError.at(f"a column of {kind}", table.schema.get(name, "none"), file=home / TABLE, field=name)
+    numbers = table.select(name for name, kind in COLUMNS.items() if kind == pl.Float64())
+    for name in numbers.columns:
+        if not numbers[name].drop_nulls().is_finite().all():
+            raise InputError.at("finite numbers, or none", "another", file=home / TABLE, field=name)
     return Power(sweep, table)
 
 

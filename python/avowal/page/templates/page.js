@@ -84,11 +84,16 @@
     panels.before(filter);
   }
 
-  // A link to what a closed panel holds opens it; paper shows everything.
-  let opened = [];
+  // Paper shows everything: what is closed, and what a filter has left out.
+  let opened = [], unhidden = [];
   addEventListener("beforeprint", () => {
     opened = [...document.querySelectorAll("details:not([open])")];
     for (const each of opened) each.open = true;
+    unhidden = [...document.querySelectorAll("tbody > tr[hidden], #panels > [hidden]")];
+    for (const each of unhidden) each.hidden = false;
   });
-  addEventListener("afterprint", () => { for (const each of opened) each.open = false; });
+  addEventListener("afterprint", () => {
+    for (const each of opened) each.open = false;
+    for (const each of unhidden) each.hidden = true;
+  });
 })();
