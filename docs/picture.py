@@ -1,14 +1,14 @@
 """The picture of the README: what a model is asked, and reported against learned weights before and after training.
 
-Run ``python docs/picture.py`` to write ``docs/picture.svg`` anew; the data are those of ``avowal demo``.
+Run ``python docs/picture.py avowal-demo`` to write ``docs/picture.svg`` anew from what ``avowal demo`` left there.
 """
 
 from __future__ import annotations
 
 import json
+import sys
 from html import escape
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from textwrap import wrap
 
 import polars as pl
@@ -68,10 +68,9 @@ def scatter(place: int, title: str, found: Accuracy) -> list[str]:
     return parts
 
 
-def picture() -> str:
-    """Return the SVG."""
-    with TemporaryDirectory() as folder:
-        found = demo(Path(folder) / "demo")
+def picture(folder: Path) -> str:
+    """Return the SVG of the demo's study in a folder."""
+    found = demo(folder)
     study, tables = found.collected.study, found.collected.tables
     model = next(each for each in found.analysis.models if each.name == MODEL)
     asked = (pl.col("base") == MODEL) & pl.col("failure").is_null()
@@ -101,4 +100,4 @@ def picture() -> str:
 
 
 if __name__ == "__main__":
-    Path(__file__).with_suffix(".svg").write_text(picture(), encoding="utf-8")
+    Path(__file__).with_suffix(".svg").write_text(picture(Path(sys.argv[1])), encoding="utf-8")

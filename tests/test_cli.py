@@ -89,6 +89,12 @@ def test_the_demo_is_a_study_over_http_and_goes_on_where_it_is(tmp_path: Path) -
     other = run("demo", folder, "--seed", "2")
     assert (other.returncode, other.stdout) == (2, "")
     assert "the demo's own study, or another DIR" in other.stderr
+    docs = Path(__file__).parent.parent / "docs"
+    drawn = subprocess.run(
+        [sys.executable, "-c", f"import picture; print(picture.picture(picture.Path({str(folder)!r})), end='')"],
+        cwd=docs, capture_output=True, text=True, encoding="utf-8", check=True,
+    ).stdout  # fmt: skip
+    assert drawn == (docs / "picture.svg").read_text(encoding="utf-8")
 
 
 def test_the_paper_is_replicated_in_json_and_text(published: Path) -> None:

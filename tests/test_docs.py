@@ -254,14 +254,6 @@ def test_the_json_example_is_of_the_authors_files(published: Path) -> None:
     assert same(shown, found)
 
 
-def test_the_readmes_picture_is_what_its_script_draws() -> None:
-    drawn = subprocess.run(
-        [sys.executable, "-c", "import picture; print(picture.picture(), end='')"],
-        cwd=ROOT / "docs", capture_output=True, text=True, encoding="utf-8", check=True,
-    ).stdout  # fmt: skip
-    assert drawn == (ROOT / "docs" / "picture.svg").read_text(encoding="utf-8")
-
-
 def test_the_table_and_figure_of_recovery_are_of_the_kept_studies(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.syspath_prepend(ROOT / "docs")
     import recovery

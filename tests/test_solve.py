@@ -76,7 +76,7 @@ def searched(evaluate: Evaluate, target: float, **changes: object) -> Found:
     start=st.integers(4, 300),
     scales=st.sampled_from([ROOT, LEVELLING]),
 )
-@settings(max_examples=60)
+@settings(max_examples=25)
 def test_without_noise_the_answer_is_that_of_the_formula(
     correlation: float, target: float, start: int, scales: Sequence[Scale]
 ) -> None:
@@ -92,9 +92,9 @@ def test_without_noise_the_answer_is_that_of_the_formula(
     ("curve", "target", "scales"),
     [
         (fisher(0.5), 0.9, ROOT),
-        (fisher(0.3), 0.8, ROOT),
-        (fisher(0.8), 0.95, ROOT),
-        (levelling(2.0, 4.0), 0.9, LEVELLING),
+        pytest.param(fisher(0.3), 0.8, ROOT, marks=pytest.mark.heavy),
+        pytest.param(fisher(0.8), 0.95, ROOT, marks=pytest.mark.heavy),
+        pytest.param(levelling(2.0, 4.0), 0.9, LEVELLING, marks=pytest.mark.heavy),
         (levelling(1.2, 6.0), 0.8, LEVELLING),
     ],
 )
@@ -107,7 +107,15 @@ def test_intervals_hold_the_answer(curve: Curve, target: float, scales: Sequence
     assert abs(np.mean([each.n for each in every]) - truth) < 0.75
 
 
-@pytest.mark.parametrize(("plateau", "target"), [(0.82, 0.8), (0.91, 0.9), (0.915, 0.9), (0.92, 0.9)])
+@pytest.mark.parametrize(
+    ("plateau", "target"),
+    [
+        pytest.param(0.82, 0.8, marks=pytest.mark.heavy),
+        pytest.param(0.91, 0.9, marks=pytest.mark.heavy),
+        pytest.param(0.915, 0.9, marks=pytest.mark.heavy),
+        (0.92, 0.9),
+    ],
+)
 def test_intervals_hold_the_answer_where_power_levels_off(plateau: float, target: float) -> None:
     """As above, of those searches that can tell the plateau from the target: some can't, and have to say so."""
     curve = weakened(plateau, 2)

@@ -7,13 +7,14 @@ from dataclasses import dataclass
 from typing import Any
 
 from avowal.accuracy import ends
-from avowal.analysis.material import LABELS, gain_name, named
+from avowal.analysis.material import LABELS, gain_name
 from avowal.analysis.printed import FOLDS, PAPERS_CHANGE
 from avowal.analysis.results import ModelResult
 from avowal.page.figures import Figures
 from avowal.page.headline import contexts_of
-from avowal.page.tables import Cell, Form, Table, count, estimate, figure, told
-from avowal.stan.compared import BOOTSTRAP, JACKKNIFE, MAP, SETTLED, STAN, comparable
+from avowal.page.stan import LEVEL, compared, number_of, words
+from avowal.page.tables import Cell, Form, Table, count, estimate, told
+from avowal.stan.compared import STAN
 from avowal.text import number
 
 __all__ = ["ROWS", "Doubts", "doubts", "multiverse"]
@@ -76,9 +77,6 @@ COMMON = (
     "counts that any of them has."
 )
 
-AWAY = 1e-6
-"""Difference of two slopes from which on they come from other data or other settings."""
-
 
 @dataclass(frozen=True, slots=True)
 class Doubts:
@@ -130,8 +128,8 @@ def doubts(figures: Figures, check: Mapping[str, Any] | None, command: str) -> D
         gains=_gains(figures),
         folds=_folds(figures),
         differences=_differences(figures),
-        methods=() if check is None else tuple(_methods(check)),
-        notes=tuple(_notes(figures, check, command)),
+        methods=() if check is None else compared(check),
+        notes=tuple(words(figures, check, command)),
         remarks=tuple(_remarks(figures)),
     )
 
@@ -171,8 +169,11 @@ def _variants(
         yield variant, figures.value(*at, key), None if interval is None else figures.value(*at, interval)
     for row in [] if check is None else check["accuracies"]:
         if (row.get("model"), row.get("quantity"), row.get("method")) == (model.name, name, STAN):
-            low, high = _number(row, "low"), _number(row, "high")
-            yield "slope, by Stan", _number(row, "estimate"), None if low is None or high is None else (low, high)
+            low, high = number_of(row, "low"), number_of(row, "high")
+            # The check's intervals are at .95, whatever those of the page are at.
+            at_level = "" if figures.result.settings.level == LEVEL else f" (at {number(LEVEL)})"
+            ends_of = None if low is None or high is None else (low, high)
+            yield f"slope, by Stan{at_level}", number_of(row, "estimate"), ends_of
     for fold in model.sets[name].folds:
         yield FOLDS[fold], *(figures.value(*at, "folds", fold, key) for key in ("r", "cluster_interval"))
 
@@ -240,86 +241,6 @@ def _differences(figures: Figures) -> Table | None:
     return Table("differences", "Models against each other", columns, tuple(rows)) if rows else None
 
 
-def _methods(check: Mapping[str, Any]) -> Iterator[Table]:
-    columns = ("model", "of", "method", "estimate", "less MAP", "problems")
-    for key, caption in (("accuracies", "Accuracy by method"), ("gains", "Gain by method")):
-        rows = []
-        for row in check[key]:
-            label = named(str(row.get("quantity")))
-            away = figure(None if row.get("method") == MAP else _number(row, "difference"), "fine")
-            cells = (row.get("model") or "all models", label, row.get("method"))
-            spoiled = row.get("problems") or [] if row.get("estimate") is not None else [row.get("status")]
-            rows.append((*map(told, cells), _estimate(row, "estimate", "low", "high"), away, told(_joined(spoiled))))
-        if rows:
-            yield Table(f"methods-{key}", f"{caption}: {MAP}, {JACKKNIFE}, {BOOTSTRAP}, {STAN}", columns, tuple(rows))
-    if check["weights"]:
-        names = ("agents", "r", "mean_difference", "largest_difference")
-        rows = [
-            (
-                told(row.get("model")),
-                told(row.get("group")),
-                *(figure(_number(row, name), "count" if name == "agents" else "fine") for name in names),
-                told(_joined(row.get("problems") or [])),
-            )
-            for row in check["weights"]
-        ]
-        heads = ("model", "contexts", "agents", "r", "mean difference", "largest", "problems")
-        caption = "Weights: posterior means (Stan) against modes (MAP), in points on the ±100 scale"
-        yield Table("methods-weights", caption, heads, tuple(rows))
-    if check["joint"]:
-        rows = [
-            (
-                told(row.get("model")),
-                told(" → ".join(LABELS.get(each, each) for each in str(row.get("set")).split(" → "))),
-                told(f"{row.get('quantity')} ({row.get('scale')})"),
-                _estimate(row, "mean", "hdi_low", "hdi_high"),
-                *(figure(_number(row, name), "count") for name in ("contexts", "replies", "out_of_range")),
-                told(_joined(row.get("problems") or [])),
-            )
-            for row in check["joint"]
-        ]
-        heads = (
-            "model",
-            "reports",
-            "quantity",
-            "mean [highest density]",
-            "contexts",
-            "replies",
-            "left out",
-            "problems",
-        )
-        yield Table("methods-joint", "The joint model of choices and reports", heads, tuple(rows))
-
-
-def _notes(figures: Figures, check: Mapping[str, Any] | None, command: str) -> Iterator[str]:
-    if check is None:
-        again = " with --check check.json" if ">" in command else ""
-        yield f"Stan has not been asked yet: run {command}, and make the page again{again}."
-        return
-    yield f"Stan by {check['engine']}; intervals at .95, Stan's of highest density."
-    yield from (f"Warning: {line}" for line in check["warnings"])
-    yield from (f"Problem: {line}" for line in check["problems"])
-    if _outdated(figures, check):
-        yield f"Warning: the check was made of other data than this page, or otherwise: {command} makes it anew."
-    elif not check["warnings"] and comparable([*check["accuracies"], *check["gains"]]):
-        yield SETTLED
-
-
-def _outdated(figures: Figures, check: Mapping[str, Any]) -> bool:
-    """Tell whether a check's own MAP estimates are not those of the analysis."""
-    for row in check["accuracies"]:
-        if row.get("method") != MAP:
-            continue
-        slope = figures.value("models", str(row.get("model")), "accuracy", str(row.get("quantity")), "slope")
-        theirs = _number(row, "estimate")
-        if (slope is None) != (theirs is None) or (
-            slope is not None and theirs is not None and abs(slope - theirs) > AWAY
-        ):
-            return True
-    known = {(row.get("model"), row.get("quantity")) for row in check["accuracies"]}
-    return any((model.name, name) not in known for model in figures.result.models for name in model.sets)
-
-
 def _remarks(figures: Figures) -> Iterator[str]:
     pairs = [
         (found.accuracy.r, found.beside.r_without_extremes)
@@ -351,18 +272,3 @@ def _access(figures: Figures) -> Iterator[str]:
                     f"with its own {whose} weights, and {number(found.beside.crossed_r)} with those of other models."
                 )
                 break
-
-
-def _estimate(row: Mapping[str, Any], value: str, low: str, high: str) -> Cell:
-    interval = _number(row, low), _number(row, high)
-    whole = None if interval[0] is None or interval[1] is None else (interval[0], interval[1])
-    return estimate(_number(row, value), whole, reason=str(row.get("status", "")))
-
-
-def _number(row: Mapping[str, Any], key: str) -> float | None:
-    value = row.get(key)
-    return float(value) if isinstance(value, int | float) and not isinstance(value, bool) else None
-
-
-def _joined(problems: Sequence[object]) -> str:
-    return "; ".join(map(str, problems)) or "none"
