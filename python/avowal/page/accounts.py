@@ -388,4 +388,5 @@ def _words(each: StageStatus) -> Iterator[str]:
             yield f"{name}: job {job['id']} {job['state']}: {job['error']}"
     for how, read in (("strictly", account.strict), ("leniently", account.lenient)):
         if read is not None and read.valid != each.counts.valid:
-            yield f"{name}: read {how}, {read.valid:,} of {read.planned:,} would be valid."
+            setting = " (sampling.lenient = true in study.toml)" if how == "leniently" else ""
+            yield f"{name}: read {how}{setting}, {read.valid:,} of {read.planned:,} would be valid."

@@ -41,6 +41,8 @@ class Results:
         All their numbers as one table.
     methods
         The paragraph to paste.
+    simulated
+        Whether the models were simulated by the package's own provider.
     """
 
     headline: Headline
@@ -54,6 +56,7 @@ class Results:
     panels: tuple[Panel, ...]
     weights: Table
     methods: str
+    simulated: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,6 +156,7 @@ def _built(source: Source) -> Results | None:
         panels=shown,
         weights=weights(shown),
         methods=methods(figures, source.ran),
+        simulated=source.ran is not None and source.ran.simulated,
     )
 
 

@@ -187,7 +187,19 @@ def _gains(figures: Figures) -> str | None:
     # Said once where it is the same of all.
     parts = amounts if len(set(whose)) == 1 else [amount + over for amount, over in zip(amounts, whose, strict=True)]
     over = whose[0] if len(set(whose)) == 1 else ""
-    return f"Introspection training {'raises' if raised else 'changes'} r {' and '.join(parts)}{over}."
+    common = ", over the contexts that have reports before and after" if _partly(figures) else ""
+    return f"Introspection training {'raises' if raised else 'changes'} r {' and '.join(parts)}{over}{common}."
+
+
+def _partly(figures: Figures) -> bool:
+    """Tell whether a gain rests on fewer contexts than an accuracy that it compares, and so isn't their difference."""
+    return any(
+        figures.value("models", model, "accuracy", side, "contexts") != gain.common_contexts
+        for name in WHERE
+        if name in figures.result.gains
+        for model, gain in figures.result.gains[name][1].items()
+        for side in GAINS[name]
+    )
 
 
 def _whose(figures: Figures, models: Sequence[str]) -> str:

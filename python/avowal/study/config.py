@@ -124,6 +124,8 @@ def read(study: str | Path) -> StudyFile:
     """
     folder = Path(study)
     path = folder / FILE
+    if folder.name == FILE and folder.is_file():
+        raise InputError.at("the folder of a study", f"its {FILE}; give {folder.parent}", file=folder)
     if not path.is_file():
         raise InputError.at(f"a study: a folder with {FILE} (avowal init makes one)", "none", file=folder)
     return parse(read_text(path), path)
