@@ -47,9 +47,9 @@ test-rust:
 test-python: $(ready)
 	$(bin)/pytest -q -n auto --dist loadfile
 
-# The tests of one group share what they build (CmdStan), and so a process.
+# The tests of one file share what they build (CmdStan, pages), and so a process.
 test-slow: $(ready) $(model)
-	$(bin)/pytest -q -n auto --dist loadgroup -m slow
+	$(bin)/pytest -q -n auto --dist loadfile -m slow
 
 # Too long for CI.
 test-heavy: $(ready) $(model)

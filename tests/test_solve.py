@@ -401,7 +401,7 @@ def test_replicates_that_do_not_come_back_are_no_power() -> None:
         tiny(executor=losing)
 
 
-@pytest.mark.slow
+@pytest.mark.heavy
 @pytest.mark.parametrize(("for_", "target", "numbers"), [("agents", 0.8, range(16, 21)), ("reports", 0.7, range(4, 9))])
 def test_intervals_hold_what_brute_force_finds(for_: str, target: float, numbers: range) -> None:
     """A grid of 40,000 studies of each design tells the answer, unless its power lies too near the target."""

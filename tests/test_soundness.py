@@ -144,7 +144,7 @@ def test_tables_show_shares_with_their_errors() -> None:
     assert markdown(table, 100).splitlines()[-1] == "| 5 | 0.25 | 0.5000 ± 0.0500 | 0.2500 | 17 |"
 
 
-@pytest.mark.slow
+@pytest.mark.heavy
 def test_size_in_full() -> None:
     check_size(size(FULL, 1, {"100 agents": Settings().but(SILENT)}), FULL, 0.003)
 
@@ -161,7 +161,7 @@ def test_clusters_in_full() -> None:
     check_clustering(list(CLUSTER_CASES), FULL)
 
 
-@pytest.mark.slow
+@pytest.mark.heavy
 def test_gains_in_full() -> None:
     check_gains(gains(FULL, 1, LARGE), FULL)
     check_gains(study_gains(FULL // 4, 1), FULL // 4)

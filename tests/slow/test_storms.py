@@ -94,7 +94,8 @@ def test_an_independent_mock_finds_the_client_clean(tmp_path: Path, contexts: in
     assert rows(folder, "select state, count(*) from requests group by 1") == [("answered", count)]
     assert rows(folder, "select count(*), count(distinct key), count(failure) from replies") == [(count, count, 0)]
     retries = [kind for (told,) in rows(folder, "select retries from replies") for kind in json.loads(told)]
-    assert set(retries) == {"HTTP 429", "HTTP 500"}
+    # Of forty requests a tenth of all runs sees no 500.
+    assert {"HTTP 429"} <= set(retries) <= {"HTTP 429", "HTTP 500"}
     assert (verdict["calls"], verdict["attempts"]) == (count, count + len(retries))
     assert verdict["faults_injected"] == len(retries) > count / 8
     told = json.loads(avowal("status", folder, "--json"))["stages"][0]
