@@ -308,7 +308,6 @@ def test_a_study_half_way_shows_what_there_is_and_names_what_is_missing(tmp_path
         f"Of {planned:,} reports planned, {planned - left:,} were valid and 0 (0.0%) lost; {left:,} have not"
         in text["methods"]
     )
-    assert "Replies are missing." not in found.texts.get("strong", [])
 
 
 def test_a_study_never_run_shows_what_it_will_ask(tmp_path, command):
@@ -400,7 +399,46 @@ def test_models_of_two_seeds_are_not_called_two_base_models(tmp_path):
     assert "(mean of 2 trained models of one base model)" in said
 
 
+def edited(path, **changes):
+    """Change lines of a study's file that begin so."""
+    file = path / "study.toml"
+    text = file.read_text()
+    for name, line in changes.items():
+        text = re.sub(rf"(?m)^{name} = .*$", line, text)
+    file.write_text(text)
+    return path
+
+
 def test_the_methods_name_every_setting_that_is_not_the_papers(tmp_path):
+    bare = edited(
+        folder(tmp_path / "bare", seeds=(0, 1), again=True),
+        trained="trained = 0",
+        reports='reports = 3\norder = "counterbalanced"',
+    )
+    told = built(bare).results.methods
+    assert "Nothing was trained." in told
+    assert "in both orders" in told
+    assert "training seeds" not in told
+    assert "decided all pairs again" not in told
+    rich = edited(
+        folder(
+            tmp_path / "rich", base=(BASE, MINI), seeds=(0, 1), again=True, more="lenient = true\nstructured = true\n"
+        ),
+        trained="trained = 8\nshared = false",
+        reports='reports = 3\norder = "shuffled"\nreport_prompts = ["paper", "no pair"]\ncross_reports = true',
+    )
+    told = built(rich).results.methods
+    for part in (
+        "4 characters each, 8 in all",
+        "trained 2 times",
+        "drawn for each request",
+        "no pair",
+        "decided all pairs again",
+        "contexts that the others were trained in",
+        "structured output",
+        "repaired where that has one meaning",
+    ):
+        assert part in told, part
     init(tmp_path / "study", "conditions")
     made = built(tmp_path / "study")
     (row,) = [each for each in made.results.course if each["label"] == "weight training"]
@@ -459,3 +497,17 @@ def test_what_a_run_writes_meanwhile_is_on_no_part_of_a_page(tmp_path, monkeypat
     after = built(tmp_path).to_dict()
     assert "no more" in " ".join(after["notes"])
     assert after["tables"]["cost"] != before["tables"]["cost"]
+
+
+def test_losses_and_what_is_still_to_be_asked_for_are_told_apart(tmp_path):
+    def spoil(stage, place, answer):
+        return replace(answer, body=body("no")) if stage.role == "off_the_shelf" and place % 2 else answer
+
+    fill(folder(tmp_path), until=lambda stage: stage.role == "native_before", spoil=spoil)
+    found = Reader(render(built(tmp_path)))
+    assert "Replies are missing." in found.texts["strong"]
+    assert any("some are still to be asked for" in each for each in found.texts["p"])
+    fill(folder(tmp_path / "whole"), spoil=spoil)
+    found = Reader(render(built(tmp_path / "whole")))
+    assert "Replies are missing." in found.texts["strong"]
+    assert not any("still to be asked for" in each for each in found.texts["p"])

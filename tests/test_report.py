@@ -59,7 +59,7 @@ def test_a_sweep_has_a_page_with_the_numbers_of_its_folder(tmp_path, command, mo
 
 def test_a_study_shows_its_own_sweep_and_why_there_is_none(tmp_path):
     folder(tmp_path)
-    assert "power agents=8 decisions=24 reports=3 --out" in read(tmp_path).sweep
+    assert "replies=3 --out" in read(tmp_path).sweep
     power(GRID, tests=["gain"], replicates=5, out=tmp_path / SWEEP)
     assert len(read(tmp_path).sweep.table) == 2
     plan = tmp_path / SWEEP / "sweep.json"
@@ -188,7 +188,11 @@ def test_only_an_earlier_page_is_written_over(tmp_path, command):
         said = command("report", study, option, file, code=2)
         assert f"{file}, {option}: expected a new file" in said
     assert ((study / "study.toml").read_bytes(), thesis.read_text()) == (before, "years of work")
-    assert "another file than that of --html" in command("report", study, "--html", page, "--pdf", page, code=2)
+    for given in (("--html", page, "--pdf", page), ("--pdf", study / "report.html")):
+        assert "another file than that of the page" in command("report", study, *given, code=2)
+    (tmp_path / "loop.html").symlink_to(tmp_path / "loop.html")
+    assert "can be written" in command("report", study, "--html", tmp_path / "loop.html", code=2)
+    page.touch()
     (tmp_path / "link.html").symlink_to(page)
     for _ in range(2):
         command("report", study, "--html", tmp_path / "link.html")
@@ -196,6 +200,7 @@ def test_only_an_earlier_page_is_written_over(tmp_path, command):
     assert b"avowal" in page.read_bytes()
     (study / "report.html").write_text("my own notes")
     assert "an earlier page" in command("report", study, code=2)
+    assert f"give {study}" in command("report", study / "study.toml", code=2)
     assert not pdf.exists()
 
 

@@ -77,7 +77,9 @@ def report(
     _refuse({"study": _OF_FOLDERS, "folder": (), "sweep": _OF_ANALYSES}[kind], f"no option on the page of a {kind}")
     if as_json:
         _refuse(_OF_PAGES, "no option beside --json, which writes no page")
-    _refuse_targets(html, pdf)
+    written = _target(kind, source, provider) if html is None else html
+    if not as_json:
+        _refuse_targets(written, pdf)
     settings = Settings(weights=weights, replies=replies, seed=seed, level=level, resamples=resamples)
     with bar("analysing") as advance:
         found = read(source, settings, Given(provider, prices, check), progress=advance)
@@ -85,11 +87,8 @@ def report(
     if as_json:
         show_json(built.to_dict())
         return
-    from avowal.page.render import PAGE, write
+    from avowal.page.render import write
 
-    default = Path(PAGE) if found.home is None else found.home / PAGE
-    written = default if html is None else html
-    _refuse_targets(written, None)
     if html is None:
         # A trial run that has not begun has no folder yet.
         written.parent.mkdir(parents=True, exist_ok=True)
@@ -104,6 +103,17 @@ def report(
         import webbrowser
 
         webbrowser.open(written.resolve().as_uri())
+
+
+def _target(kind: str, source: Path, provider: str | None) -> Path:
+    """Return where a page goes that nobody gave a place: beside a study's run, and else here."""
+    from avowal.page.render import PAGE
+
+    if kind != "study":
+        return Path(PAGE)
+    from avowal.study.place import place
+
+    return place(source, provider).folder / PAGE
 
 
 def _refuse(names: tuple[str, ...], why: str) -> None:
@@ -121,18 +131,24 @@ def _misplaced(expected: str, option: str) -> Exception:
     return InputError.at(expected, "one", field=option)
 
 
-def _refuse_targets(html: Path | None, pdf: Path | None) -> None:
+def _refuse_targets(html: Path, pdf: Path | None) -> None:
     """Refuse to write over anything but an earlier page or print: a study's own files, or somebody's thesis."""
     from avowal.errors import InputError
     from avowal.page.render import is_page
 
-    if html is not None and pdf is not None and html.resolve() == pdf.resolve():
-        raise InputError.at("another file than that of --html", pdf, field="--pdf")
+    try:
+        places = [path.resolve() for path in (html, pdf) if path is not None]
+    except (OSError, RuntimeError) as error:
+        raise InputError.at("a file that can be written", error, field="--html") from None
+    if len(set(places)) < len(places):
+        raise InputError.at("another file than that of the page", pdf, field="--pdf")
     for option, path, fits, what in (
         ("--html", html, is_page, "an earlier page"),
         ("--pdf", pdf, _is_print, "an earlier PDF"),
     ):
-        if path is not None and path.exists() and not fits(path):
+        if path is None or not path.exists() or (path.is_file() and path.stat().st_size == 0):
+            continue
+        if not path.is_file() or not fits(path):
             raise InputError.at(f"a new file, or {what} to write over", "another file", file=path, field=option)
 
 

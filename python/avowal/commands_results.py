@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from pathlib import Path
 
 import click
@@ -72,6 +73,7 @@ def analyze(
     from avowal import prices as price_tables
     from avowal.analysis import Settings, document, printed
     from avowal.progress import bar
+    from avowal.study.collect import collect
     from avowal.study.place import place
     from avowal.study.results import tabulate
     from avowal.study.status import stage_document, status_of
@@ -81,10 +83,11 @@ def analyze(
     found = place(study, provider)
     table = price_tables.over(prices)
     settings = Settings(replies=found.study.design.reports, seed=seed, level=level, resamples=resamples)
-    with bar("analysing") as advance:
-        collected, result = tabulate(found, table, settings, progress=advance)
-    with Store.reading(found.folder) as store:
+    with Store.reading(found.folder) as store, nullcontext() if store is None else store.snapshot():
+        collected = collect(store, found.study, prices=table)
         known = status_of(store, found, collected, table)
+    with bar("analysing") as advance:
+        _, result = tabulate(found, table, settings, collected=collected, progress=advance)
     if as_json:
         held = document(result) | {"stages": [stage_document(each) for each in known.stages]}
         show_json(held)

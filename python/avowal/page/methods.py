@@ -78,8 +78,12 @@ def _design(ran: Ran) -> Iterator[str]:
     where = "" if ran.simulated else f" at {ran.status.endpoint or study.provider.base_url}"
     asked = f"{models}, asked{where} at temperature {study.sampling.temperature:g},"
     stages = [each.account.stage for each in ran.status.stages]
-    yield from _trained(study, stages, asked) if study.trained else _untrained(study, asked)
-    yield from _variants(study)
+    if study.trained:
+        yield from _trained(study, stages, asked)
+        yield from _variants(study)
+    else:
+        yield from _untrained(study, asked)
+    yield from _asked(study)
 
 
 def _trained(study: StudyFile, stages: Sequence[Stage], asked: str) -> Iterator[str]:
@@ -120,8 +124,8 @@ def _untrained(study: StudyFile, asked: str) -> Iterator[str]:
 
 
 def _variants(study: StudyFile) -> Iterator[str]:
-    """Say what sets the study apart from the paper's, a sentence for each setting."""
-    design, training, sampling = study.design, study.training, study.sampling
+    """Say what sets the trainings apart from the paper's, a sentence for each setting."""
+    design, training = study.design, study.training
     if len(training.seeds) > 1:
         yield f"Everything was trained {len(training.seeds)} times, with other training seeds."
     doses = [f"{many} of the trained contexts" for many in study.doses.contexts]
@@ -131,14 +135,21 @@ def _variants(study: StudyFile) -> Iterator[str]:
     for each in study.conditions:
         taught = "the target weights turned around" if each.effect == "flip" else "other weights"
         yield f"Weight training had each pair once more with a marker in the prompt ({each.name}), under {taught}."
-    if design.report_prompts != ("paper",):
-        yield f"Reports were asked for in other words too, one set for each wording: {_joined(design.report_prompts)}."
     if design.decide_again:
         yield "The models decided all pairs again after introspection training."
     if design.cross_reports:
         yield "Each model also reported on the contexts that the others were trained in."
-    if design.order != "drawn":
-        yield f"The order of the two options was {design.order}."
+
+
+def _asked(study: StudyFile) -> Iterator[str]:
+    """Say what sets the requests apart from the paper's."""
+    design, sampling = study.design, study.sampling
+    if design.order == "counterbalanced":
+        yield "Each pair of options was shown in both orders, and counts twice among these."
+    if design.order == "shuffled":
+        yield "Which option of a pair came first was drawn for each request."
+    if design.report_prompts != ("paper",):
+        yield f"Reports were asked for in other words too, one set for each wording: {_joined(design.report_prompts)}."
     if sampling.logprobs:
         yield "The probabilities of A and B were asked for beside each choice."
     if sampling.structured:

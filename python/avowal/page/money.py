@@ -50,7 +50,7 @@ def money(ran: Ran | None) -> Money:
     columns = ("model", "stage", "tokens in", "tokens out", "planned", "spent")
     untold = sum(each.account.untold for each in status.stages)
     guess = f" {untold:,} replies came without a count: they stand in it with those expected." if untold else ""
-    note = f"Tokens are those that replies say they were billed for, all of them; for training, tokens trained.{guess}"
+    note = f"Tokens are those that replies say they were billed for; for training, tokens trained.{guess}"
     table = Table("cost", "Cost by stage, in US dollars", columns, tuple(map(_cells, rows)), note)
     if ran.simulated:
         return Money("The simulated provider costs nothing.", table)

@@ -149,7 +149,8 @@ def kind_of(folder: str | Path) -> Kind:
 
     home = Path(folder)
     if not home.is_dir():
-        raise InputError.at("the folder of a study, of the paper's files, or of a sweep", "no folder", file=home)
+        found = f"a file; give {home.parent}" if home.name == FILE and home.exists() else "no folder"
+        raise InputError.at("the folder of a study, of the paper's files, or of a sweep", found, file=home)
     return "study" if (home / FILE).exists() else "sweep" if (home / PLAN).exists() else "folder"
 
 
@@ -302,17 +303,17 @@ def _sweep(home: Path) -> Source:
 
 
 def _kept_sweep(here: Place) -> Power | str:
+    from avowal.study.plan import sizes
     from avowal.sweep.stored import stored
 
     folder = here.home / SWEEP
     if not folder.is_dir():
-        design = here.study.design
-        sizes = (
-            f"agents={len(here.study.trained) or len(here.study.native)} decisions={design.decisions} "
-            f"reports={design.reports}"
-        )
+        like = sizes(here.study)
+        if like is None:
+            return "no simulation is like this study"
+        held = " ".join(f"{name}={value}" for name, value in like.items())
         kept = shlex.quote(str(folder))
-        return f"avowal power {sizes} --out {kept} simulates studies of this size and keeps them beside this one"
+        return f"avowal power {held} --out {kept} simulates studies of this size and keeps them beside this one"
     try:
         return stored(folder)
     except InputError as error:

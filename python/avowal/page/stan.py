@@ -7,7 +7,7 @@ from typing import Any
 
 from avowal.analysis.material import HEADERS, named
 from avowal.page.figures import Figures
-from avowal.page.tables import Cell, Table, estimate, figure, told
+from avowal.page.tables import Cell, Form, Table, estimate, figure, told
 from avowal.stan.compared import BOOTSTRAP, JACKKNIFE, MAP, SETTLED, STAN, comparable
 
 __all__ = ["LEVEL", "compared", "number_of", "words"]
@@ -91,12 +91,17 @@ def _methods(key: str, caption: str, check: _Check) -> Table:
 
 
 def _weights(check: _Check) -> Table:
-    names = ("agents", "r", "mean_difference", "largest_difference")
+    forms: dict[str, Form] = {
+        "agents": "count",
+        "r": "fine",
+        "mean_difference": "fine points",
+        "largest_difference": "fine points",
+    }
     rows = [
         (
             told(row.get("model")),
             told(HEADERS.get(str(row.get("group")), row.get("group"))),
-            *(figure(number_of(row, name), "count" if name == "agents" else "fine") for name in names),
+            *(figure(number_of(row, name), form) for name, form in forms.items()),
             told(_joined(row.get("problems") or [])),
         )
         for row in check["weights"]

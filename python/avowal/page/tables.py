@@ -13,9 +13,9 @@ from avowal.text import NONE, number, percent
 
 __all__ = ["Cell", "Form", "Table", "count", "estimate", "figure", "listed", "share", "told"]
 
-Form = Literal["text", "r", "fine", "share", "count", "points", "dollars", "plain"]
-"""How a value is written: a text; a correlation, slope or p; a small difference of such; a share in percent; a count;
-points on the ±100 scale; US dollars; any other number."""
+Form = Literal["text", "r", "fine", "share", "count", "points", "fine points", "dollars", "plain"]
+"""How a value is written: a text; a correlation, slope or p; such a number to four digits; a share in percent; a count;
+points on the ±100 scale, whole or to hundredths; US dollars; any other number."""
 
 DIGITS = 10
 """Significant digits of the files: beyond what any figure means, and half of what a float has."""
@@ -78,7 +78,9 @@ class Cell:
         if self.form == "r":
             return number(value)
         if self.form == "fine":
-            return number(value, 3)
+            return number(value, 4)
+        if self.form == "fine points":
+            return f"{value:.2f}"
         if self.form == "share":
             return percent(value)
         if self.form == "dollars":

@@ -189,13 +189,13 @@ def _line(batch: Document, row: Document, response: tuple[int, Document] | None,
     return (json.dumps(line) + "\n").encode()
 
 
-def _checked(content: bytes) -> tuple[int, Any, list[Document]]:
+def _checked(content: bytes) -> tuple[int, str | None, list[Document]]:
     """Return how many requests a batch's file has, the model that they ask, and what is wrong: at most ten things."""
-    total, seen, models, found = 0, set[Any](), set[Any](), list[Document]()
+    total, seen, models, found = 0, set[Any](), set[str](), list[Document]()
     for row in _rows(content):
         total += 1
         if isinstance(row.get("body"), dict):
-            models.add(row["body"].get("model"))
+            models.add(str(row["body"].get("model")))
         for code, param, message in _line_errors(row, seen):
             found.append({"code": code, "message": f"Line {total}: {message}", "line": total, "param": param})
     if len(content) > LARGEST or not 0 < total <= MOST:

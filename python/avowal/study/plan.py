@@ -270,13 +270,24 @@ def _free(models: Iterable[str]) -> Prices:
     return Prices(entries)
 
 
-def _power(study: StudyFile, replicates: int) -> dict[str, tuple[str, Power]]:
+def sizes(study: StudyFile) -> dict[str, int] | None:
+    """Return the sizes of a study as :class:`avowal.quantities.Settings` has them.
+
+    Parameters
+    ----------
+    study
+        Any.
+
+    Returns
+    -------
+    dict or None
+        None where no simulation is like it: without training, or with contexts of several numbers of attributes.
+    """
     counts = {len(context.attributes) for context in (*study.trained, *study.native)}
-    # What is simulated is a study with training.
     if len(counts) > 1 or min(counts) < 2 or not study.trained:
-        return {}
+        return None
     design = study.design
-    sizes = {
+    return {
         "trained_agents": len(study.trained_by(study.models.base[0])),
         "native_agents": len(study.native),
         "attributes": counts.pop(),
@@ -284,11 +295,17 @@ def _power(study: StudyFile, replicates: int) -> dict[str, tuple[str, Power]]:
         "native_decisions": design.native_decisions,
         "replies": design.reports,
     }
-    found = {}
+
+
+def _power(study: StudyFile, replicates: int) -> dict[str, tuple[str, Power]]:
+    like = sizes(study)
+    found: dict[str, tuple[str, Power]] = {}
+    if like is None:
+        return found
     for base in study.models.base:
         model = likeness(base)
         free = Pricing(seed=study.seed)
-        simulated = power(base=model.settings.but(sizes), replicates=replicates, seed=study.seed, pricing=free)
+        simulated = power(base=model.settings.but(like), replicates=replicates, seed=study.seed, pricing=free)
         found[base] = (str(model.name), simulated)
     return found
 

@@ -25,6 +25,7 @@ def tabulate(
     prices: Prices | None = None,
     settings: Settings | None = None,
     *,
+    collected: Collected | None = None,
     progress: Callable[[int, int], None] | None = None,
 ) -> tuple[Collected, Analysis]:
     """Analyse a study, finished or not, and write its tables.
@@ -37,6 +38,8 @@ def tabulate(
         The built-in prices if None.
     settings
         Of the analysis, as for :func:`avowal.study.analysis.analyze_study`.
+    collected
+        Its tables, where they have been read already.
     progress
         Called with the steps done and the steps in all.
 
@@ -50,7 +53,7 @@ def tabulate(
     InputError
         For a bad database, or settings out of range.
     """
-    collected = look(place, prices)
+    collected = look(place, prices) if collected is None else collected
     analysis = analyze_study(collected, settings, progress=progress)
     if any(each.state != "not begun" for each in collected.stages):
         write(place.folder / TABLES, collected, analysis)

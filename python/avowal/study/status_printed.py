@@ -101,7 +101,7 @@ def _words(each: StageStatus) -> Iterator[str]:
     if each.unsure:
         yield f"{name}: {len(each.unsure):,} possibly paid twice: under way when a run died (--json names them)"
     if account.untold:
-        yield f"{name}: {account.untold:,} replies without a count of tokens, priced at those expected"
+        yield f"{name}: {account.untold:,} replies without a count of tokens, counted with those expected"
     if account.surplus:
         yield f"{name}: {account.surplus:,} replies beyond the first, which are paid and not used"
 

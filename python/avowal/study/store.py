@@ -194,14 +194,15 @@ class Store:
     @contextmanager
     def snapshot(self) -> Iterator[None]:
         """See the database as it is now until the end, whatever a run writes meanwhile; once within another."""
-        if self._db.in_transaction:
-            yield
-            return
-        self.rows("begin")
-        try:
-            yield
-        finally:
-            self.rows("rollback")
+        with self._guard:
+            if self._db.in_transaction:
+                yield
+                return
+            self.rows("begin")
+            try:
+                yield
+            finally:
+                self.rows("rollback")
 
     def rows(self, query: str, values: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
         """Return the rows of a query; raises InputError where the file is damaged."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +9,7 @@ import polars as pl
 
 from avowal.calibrated import STAND_IN, calibrated
 from avowal.errors import InputError
-from avowal.json_values import read_text
+from avowal.json_values import parse_document, read_text
 from avowal.sweep.estimands import claim
 from avowal.sweep.grid import Cell
 from avowal.sweep.money import Pricing
@@ -48,7 +47,7 @@ def stored(folder: str | Path) -> Power:
         expected = f"a finished sweep, with {TABLE} (the same avowal power command goes on)"
         raise InputError.at(expected, "none", file=home)
     try:
-        plan = json.loads(read_text(home / PLAN))
+        plan = parse_document(read_text(home / PLAN), home / PLAN)
         sweep = Sweep(
             cells=tuple(map(_cell, plan["cells"])),
             claims=tuple(map(claim, plan["tests"])),
@@ -59,6 +58,8 @@ def stored(folder: str | Path) -> Power:
             pricing=Pricing(seed=plan["seed"]),
         )
         table = pl.read_parquet(home / TABLE)
+    except InputError:
+        raise
     except (ValueError, KeyError, TypeError, pl.exceptions.PolarsError) as error:
         raise InputError.at("the plan of a sweep", f"{type(error).__name__}: {error}", file=home / PLAN) from None
     wanted = {(each.number, str(test)) for each in sweep.cells for test in sweep.claims}
@@ -71,9 +72,8 @@ def stored(folder: str | Path) -> Power:
     for name, kind in COLUMNS.items():
         if table.schema.get(name) != kind:
             raise InputError.at(f"a column of {kind}", table.schema.get(name, "none"), file=home / TABLE, field=name)
-    numbers = table.select(name for name, kind in COLUMNS.items() if kind == pl.Float64())
-    for name in numbers.columns:
-        if not numbers[name].drop_nulls().is_finite().all():
+    for name, kind in table.schema.items():
+        if kind == pl.Float64() and not table[name].drop_nulls().is_finite().all():
             raise InputError.at("finite numbers, or none", "another", file=home / TABLE, field=name)
     return Power(sweep, table)
 
