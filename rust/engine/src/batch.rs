@@ -1,8 +1,9 @@
 //! Many agents at once: ragged trials in, one row of results per agent out, no row dependent on another.
 
 use crate::error::{Error, Result};
-use crate::logit::{Estimate, Fit, Model, Status, Trials, check_trials};
-use crate::parallel::{Interrupt, map_units};
+use crate::lanes::{self, CHUNK, Objective, Path};
+use crate::logit::{Estimate, Fit, Model, Status, Trials, check_shape, check_values};
+use crate::parallel::{Interrupt, fill_units, map_units, worth};
 
 /// The trials of many agents, one agent's after another's.
 #[derive(Debug, Clone, Copy)]
@@ -16,7 +17,14 @@ pub struct Batch<'a> {
 impl<'a> Batch<'a> {
     /// Agent `i` owns the trials `offsets[i]..offsets[i + 1]`; `differences` is `trials x attributes`, row by row.
     pub fn new(differences: &'a [f64], choices: &'a [u8], offsets: &'a [u64], attributes: usize) -> Result<Self> {
-        check_trials(differences, choices, attributes)?;
+        let batch = Self::shaped(differences, choices, offsets, attributes)?;
+        batch.check_values()?;
+        Ok(batch)
+    }
+
+    /// [`Batch::new`] with values that are still to be checked, which [`coefficients`] does on the way.
+    pub fn shaped(differences: &'a [f64], choices: &'a [u8], offsets: &'a [u64], attributes: usize) -> Result<Self> {
+        check_shape(differences, choices, attributes)?;
         let ordered = offsets.windows(2).all(|w| w[0] <= w[1]);
         if offsets.first() != Some(&0) || offsets.last() != Some(&(choices.len() as u64)) || !ordered {
             let expected = format!("numbers that rise from 0 to {}", choices.len());
@@ -28,6 +36,10 @@ impl<'a> Batch<'a> {
             offsets,
             attributes,
         })
+    }
+
+    fn check_values(&self) -> Result<()> {
+        check_values(self.differences, self.choices)
     }
 
     /// The number of agents.
@@ -158,6 +170,49 @@ pub fn fit(batch: &Batch, model: &Model, threads: usize, interrupt: &Interrupt) 
     for (agent, fit) in fits.iter().enumerate() {
         out.push(fit, &batch.trials(agent), model);
     }
+    Ok(out)
+}
+
+/// Slopes and, last, the intercept (where the model has one) of every agent, `agents x parameters`, and nothing else; NaN
+/// where there is no optimum or none was found.
+pub fn coefficients(batch: &Batch, model: &Model, threads: usize, interrupt: &Interrupt) -> Result<Vec<f64>> {
+    let work = lanes::nanoseconds(batch.choices.len(), batch.attributes);
+    coefficients_on(Path::chosen()?, batch, model, worth(threads, work), interrupt)
+}
+
+/// [`coefficients`] on a path and on threads that are given.
+pub(crate) fn coefficients_on(
+    path: Path,
+    batch: &Batch,
+    model: &Model,
+    threads: usize,
+    interrupt: &Interrupt,
+) -> Result<Vec<f64>> {
+    model.check()?;
+    let objective = Objective::of(model);
+    if objective.is_none() {
+        batch.check_values()?;
+    }
+    let width = batch.attributes + usize::from(model.intercept);
+    let mut out = vec![f64::NAN; batch.agents() * width];
+    fill_units(threads, &mut out, CHUNK * width, interrupt, |chunk, rows| {
+        let agents = chunk * CHUNK..chunk * CHUNK + rows.len() / width;
+        let valid = objective
+            .as_ref()
+            .is_none_or(|objective| lanes::modes(path, objective, agents.clone(), |agent| batch.trials(agent), rows));
+        for (agent, row) in agents.zip(rows.chunks_exact_mut(width)) {
+            if !valid || row[0].is_nan() {
+                // Values that are not finite leave NaN too.
+                check_values(batch.trials(agent).differences, batch.trials(agent).choices)
+                    .or_else(|_| batch.check_values())?;
+                interrupt.check()?;
+                if let Some(found) = model.refit(batch.trials(agent), None) {
+                    row.copy_from_slice(&found);
+                }
+            }
+        }
+        Ok(())
+    })?;
     Ok(out)
 }
 

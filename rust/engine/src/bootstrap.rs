@@ -138,7 +138,7 @@ fn one_agent(
             ..trials
         };
         model
-            .refit(resample, &start)
+            .refit(resample, Some(&start))
             .and_then(|c| settings.statistic.of(c, &resample))
     };
     let size = trials.choices.len();

@@ -26,7 +26,7 @@ impl<'a> Trials<'a> {
         &self.differences[t * self.attributes..(t + 1) * self.attributes]
     }
 
-    pub(super) fn count(&self, t: usize) -> f64 {
+    pub(crate) fn count(&self, t: usize) -> f64 {
         self.counts.map_or(1.0, |c| c[t])
     }
 

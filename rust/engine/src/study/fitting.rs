@@ -308,7 +308,7 @@ impl Fitter {
             counts: None,
             attributes,
         };
-        model.refit(trials, &vec![0.0; attributes + 1]).is_some_and(|found| {
+        model.refit(trials, None).is_some_and(|found| {
             out.clear();
             out.extend(found);
             true
