@@ -26,6 +26,7 @@ pub mod logit;
 pub mod optimal;
 pub mod outcome;
 pub mod parallel;
+mod refits;
 pub mod rng;
 pub mod rounding;
 pub mod study;

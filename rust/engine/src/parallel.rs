@@ -63,9 +63,11 @@ where
     on_pool(threads, || out.par_chunks_mut(unit).enumerate().try_for_each(checked))
 }
 
-/// The threads that work of so many nanoseconds is worth: one, where waking others takes as long as they would save.
+/// Nanoseconds of work that waking other threads would not shorten.
+pub(crate) const LITTLE: f64 = 3e5;
+
+/// The threads that work of so many nanoseconds is worth.
 pub fn worth(threads: usize, nanoseconds: f64) -> usize {
-    const LITTLE: f64 = 3e5;
     if nanoseconds < LITTLE { 1 } else { threads }
 }
 

@@ -58,20 +58,43 @@ pub(super) struct Optima<V, const K: usize> {
     pub found: u8,
 }
 
+/// Where all resamples of an agent start: its optimum on the design as given, and its design.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Shared<const K: usize> {
+    pub slopes: [f64; K],
+    pub intercept: f64,
+    /// The average differences; zeros in a model without an intercept.
+    pub means: [f64; K],
+    /// The squared length of the longest row less these.
+    pub longest: f64,
+}
+
+/// A group that is about to climb.
+struct Start<V, const K: usize> {
+    at: Parameters<V, K>,
+    /// A bound on the squared length of rows, the intercept's 1 included.
+    reach: V,
+    /// Whether the first gradient is the one that resamples share.
+    shared: bool,
+}
+
 impl<V: Vector, const K: usize> Group<V, K> {
     /// Centres the design and finds the optima.
     #[inline(always)]
-    pub(super) fn optima(&mut self, objective: &Objective) -> Optima<V, K> {
+    pub(super) fn optima(&mut self, objective: &Objective, shared: Option<&Shared<K>>) -> Optima<V, K> {
         let with = V::splat(f64::from(u8::from(objective.intercept.is_some())));
         let totals = self.centre(with);
-        let (start, reach) = self.start(objective, &totals, with);
+        let start = match shared {
+            Some(shared) => shared.start(&totals),
+            None => self.start(objective, &totals, with),
+        };
         let mut active = u8::MAX >> (MOST_LANES - V::LANES);
         if objective.intercept.is_some_and(|prior| prior.is_flat()) {
             // Without a prior, choices that are all alike have no intercept.
             active &= absolute(totals.balance).less(totals.trials);
         }
-        active &= reach.less(V::splat(LONG * LONG));
-        let (mut at, found) = self.climb(objective, with, start, reach, active);
+        active &= start.reach.less(V::splat(LONG * LONG));
+        let (mut at, found) = self.climb(objective, with, start, active);
         let found = highest(objective, &totals, at.intercept, found);
         for i in 0..K {
             at.intercept = at.slopes[i].fnma(totals.means[i], at.intercept);
@@ -79,9 +102,9 @@ impl<V: Vector, const K: usize> Group<V, K> {
         Optima { at, found }
     }
 
-    /// A step from slopes of zero and the intercept's log odds, and a bound on the squared length of rows.
+    /// A step from slopes of zero and the intercept's log odds.
     #[inline(always)]
-    fn start(&mut self, objective: &Objective, totals: &Totals<V, K>, with: V) -> (Parameters<V, K>, V) {
+    fn start(&mut self, objective: &Objective, totals: &Totals<V, K>, with: V) -> Start<V, K> {
         // The share of A, each answer seen half a time more, is (1 + v) / 2; its log odds, 2 artanh(v), as Padé has it.
         let v = with.mul(totals.balance).div(totals.trials.add(V::splat(1.0)));
         let square = v.mul(v);
@@ -109,27 +132,28 @@ impl<V: Vector, const K: usize> Group<V, K> {
             step.slopes[i] = step.slopes[i].mul(longer);
         }
         step.intercept = intercept;
-        (step, reach.div(weight).add(totals.trials))
+        Start {
+            at: step,
+            reach: reach.div(weight).add(totals.trials),
+            shared: false,
+        }
     }
 
-    /// Newton's method in the lanes of `active`, from `at`, with rows of a squared length of at most `reach`; returns
-    /// the optima and the lanes where one was found.
+    /// Newton's method in the lanes of `active`; returns the optima and the lanes where one was found.
     #[inline(always)]
-    fn climb(
-        &mut self,
-        objective: &Objective,
-        with: V,
-        mut at: Parameters<V, K>,
-        reach: V,
-        mut active: u8,
-    ) -> (Parameters<V, K>, u8) {
+    fn climb(&mut self, objective: &Objective, with: V, start: Start<V, K>, mut active: u8) -> (Parameters<V, K>, u8) {
+        let Start { mut at, reach, shared } = start;
         let precision = V::splat(objective.precision);
         let bend = V::splat(objective.intercept.map_or(0.0, |prior| prior.bend().powi(2)));
         let mut moved = V::splat(f64::INFINITY);
         let mut factor = None;
         let mut found = 0;
-        for _ in 0..STEPS {
-            let mut gradient = self.gradient(&at);
+        for step in 0..STEPS {
+            let mut gradient = if shared && step == 0 {
+                self.shared_gradient()
+            } else {
+                self.gradient(&at)
+            };
             let (slope, curvature) = prior(objective, at.intercept);
             gradient.intercept = gradient.intercept.mul(with).add(slope);
             for i in 0..K {
@@ -180,6 +204,37 @@ impl<V: Vector, const K: usize> Group<V, K> {
             }
         }
         (at, found)
+    }
+}
+
+impl<const K: usize> Shared<K> {
+    /// The optimum of the agent on the design of each resample, which is centred elsewhere.
+    #[inline(always)]
+    fn start<V: Vector>(&self, totals: &Totals<V, K>) -> Start<V, K> {
+        let (mut at, mut away) = (self.at::<V>(), V::splat(0.0));
+        for i in 0..K {
+            at.intercept = at.slopes[i].fma(totals.means[i], at.intercept);
+            let shift = totals.means[i].sub(V::splat(self.means[i]));
+            away = shift.fma(shift, away);
+        }
+        // The square of a sum is at most twice the sum of squares.
+        let reach = away.add(V::splat(self.longest));
+        Start {
+            at,
+            reach: reach.add(reach).add(V::splat(1.0)),
+            shared: true,
+        }
+    }
+
+    /// The optimum in every lane.
+    #[inline(always)]
+    pub(super) fn at<V: Vector>(&self) -> Parameters<V, K> {
+        let mut at = Parameters::zero();
+        for i in 0..K {
+            at.slopes[i] = V::splat(self.slopes[i]);
+        }
+        at.intercept = V::splat(self.intercept);
+        at
     }
 }
 

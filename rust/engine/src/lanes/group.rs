@@ -11,11 +11,15 @@ const ONES: u64 = 0x0101_0101_0101_0101;
 
 /// The trials of a group of problems; a trial that a problem doesn't have counts zero times.
 pub(super) struct Group<V, const K: usize> {
+    /// Differences as given.
+    given: Vec<[V; K]>,
     /// Differences, centred once [`Group::centre`] has been called.
     rows: Vec<[V; K]>,
     /// Minus zero where B was chosen, zero where A was.
     flips: Vec<V>,
     counts: Vec<V>,
+    /// The chances of the choices not made, where resamples share them.
+    missed: Vec<V>,
     /// The weights of the trials in the curvature, at the point where the gradient was last asked for.
     weights: Vec<V>,
 }
@@ -35,9 +39,11 @@ pub(super) struct Totals<V, const K: usize> {
 impl<V: Vector, const K: usize> Group<V, K> {
     pub(super) const fn new() -> Self {
         Self {
+            given: Vec::new(),
             rows: Vec::new(),
             flips: Vec::new(),
             counts: Vec::new(),
+            missed: Vec::new(),
             weights: Vec::new(),
         }
     }
@@ -45,13 +51,14 @@ impl<V: Vector, const K: usize> Group<V, K> {
     #[inline(always)]
     fn resize(&mut self, trials: usize) {
         let zero = V::splat(0.0);
+        self.given.resize(trials, [zero; K]);
         self.rows.resize(trials, [zero; K]);
         for space in [&mut self.flips, &mut self.counts, &mut self.weights] {
             space.resize(trials, zero);
         }
     }
 
-    /// Loads one agent into each lane; false where a choice is neither 0 nor 1.
+    /// Loads one agent into each lane, every trial counted once; false where a choice is neither 0 nor 1.
     #[inline(always)]
     pub(super) fn load(&mut self, agents: &[Trials; MOST_LANES]) -> bool {
         let lengths = agents.map(|trials| trials.choices.len());
@@ -60,27 +67,12 @@ impl<V: Vector, const K: usize> Group<V, K> {
             (shortest, longest) = (shortest.min(*length), longest.max(*length));
         }
         self.resize(longest);
-        let flat = self.rows.as_flattened_mut();
-        let sources = agents.map(|trials| trials.differences);
-        let whole = shortest * K / V::LANES * V::LANES;
-        for at in (0..whole).step_by(V::LANES) {
-            V::transpose(&sources, at, &mut flat[at..]);
-        }
+        let differences = agents.map(|trials| trials.differences);
+        interleave(&differences, shortest * K, self.given.as_flattened_mut());
         let mut lanes = [0.0; MOST_LANES];
-        for (at, vector) in flat.iter_mut().enumerate().skip(whole) {
-            for l in 0..V::LANES {
-                lanes[l] = sources[l].get(at).copied().unwrap_or(0.0);
-            }
-            *vector = V::load(&lanes);
-        }
-        let plain = shortest == longest && agents.iter().all(|trials| trials.counts.is_none());
         for (t, count) in self.counts.iter_mut().enumerate() {
-            if plain {
-                *count = V::splat(1.0);
-                continue;
-            }
             for l in 0..V::LANES {
-                lanes[l] = if t < lengths[l] { agents[l].count(t) } else { 0.0 };
+                lanes[l] = f64::from(u8::from(t < lengths[l]));
             }
             *count = V::load(&lanes);
         }
@@ -99,12 +91,35 @@ impl<V: Vector, const K: usize> Group<V, K> {
         other == 0
     }
 
+    /// Loads one agent into all lanes, for resamples of its trials, and the chances of the choices not made at `at`, which
+    /// all resamples share.
+    #[inline(always)]
+    pub(super) fn share(&mut self, trials: &Trials, at: &Parameters<V, K>) {
+        self.resize(trials.choices.len());
+        self.missed.clear();
+        for (t, row) in self.given.iter_mut().enumerate() {
+            let mut odds = at.intercept;
+            for i in 0..K {
+                row[i] = V::splat(trials.row(t)[i]);
+                odds = row[i].fma(at.slopes[i], odds);
+            }
+            self.flips[t] = V::splat(if trials.choices[t] == 1 { 0.0 } else { -0.0 });
+            self.missed.push(miss(odds.xor(self.flips[t])));
+        }
+    }
+
+    /// Loads how often each resample has each trial.
+    #[inline(always)]
+    pub(super) fn count(&mut self, counts: &[&[f64]; MOST_LANES]) {
+        interleave(counts, self.counts.len(), &mut self.counts);
+    }
+
     /// Subtracts the averages where there is an intercept (`1` in every lane of `with`, else `0`).
     #[inline(always)]
     pub(super) fn centre(&mut self, with: V) -> Totals<V, K> {
         let zero = V::splat(0.0);
         let (mut trials, mut balance, mut means, mut pull) = (zero, zero, [zero; K], [zero; K]);
-        for ((row, &flip), &count) in self.rows.iter().zip(&self.flips).zip(&self.counts) {
+        for ((row, &flip), &count) in self.given.iter().zip(&self.flips).zip(&self.counts) {
             trials = trials.add(count);
             balance = balance.add(count.xor(flip));
             for i in 0..K {
@@ -116,11 +131,12 @@ impl<V: Vector, const K: usize> Group<V, K> {
             means[i] = means[i].mul(share);
         }
         let half = V::splat(0.5);
-        for ((row, &flip), &count) in self.rows.iter_mut().zip(&self.flips).zip(&self.counts) {
+        let loaded = self.given.iter().zip(&self.flips).zip(&self.counts);
+        for (((given, &flip), &count), row) in loaded.zip(&mut self.rows) {
             // Centred differences sum to zero, so half of A's less half of B's are A's.
             let side = count.mul(half).xor(flip);
             for i in 0..K {
-                row[i] = row[i].sub(means[i]);
+                row[i] = given[i].sub(means[i]);
                 pull[i] = side.fma(row[i], pull[i]);
             }
         }
@@ -155,6 +171,17 @@ impl<V: Vector, const K: usize> Group<V, K> {
         sum
     }
 
+    /// [`Group::gradient`] where choices are missed as all resamples share it.
+    #[inline(always)]
+    pub(super) fn shared_gradient(&mut self) -> Parameters<V, K> {
+        let mut sum = Parameters::zero();
+        let trials = self.rows.iter().zip(&self.flips).zip(&self.counts).zip(&self.missed);
+        for ((((row, &flip), &count), &missed), weight) in trials.zip(&mut self.weights) {
+            *weight = contribute(&mut sum, row, flip, count, missed);
+        }
+        sum
+    }
+
     /// The lower triangle of Fisher's information with the weights of the last gradient.
     #[inline(always)]
     pub(super) fn information(&self) -> Curvature<V, K> {
@@ -184,6 +211,22 @@ fn contribute<V: Vector, const K: usize>(sum: &mut Parameters<V, K>, row: &[V; K
         sum.slopes[i] = residual.fma(row[i], sum.slopes[i]);
     }
     counted.fnma(missed, counted)
+}
+
+/// Entry `i` of every source as vector `i`; all sources have as many entries as `whole`, and zeros stand behind their ends.
+#[inline(always)]
+fn interleave<V: Vector>(sources: &[&[f64]; MOST_LANES], whole: usize, out: &mut [V]) {
+    let blocks = whole / V::LANES * V::LANES;
+    for at in (0..blocks).step_by(V::LANES) {
+        V::transpose(sources, at, &mut out[at..]);
+    }
+    let mut lanes = [0.0; MOST_LANES];
+    for (at, vector) in out.iter_mut().enumerate().skip(blocks) {
+        for l in 0..V::LANES {
+            lanes[l] = sources[l].get(at).copied().unwrap_or(0.0);
+        }
+        *vector = V::load(&lanes);
+    }
 }
 
 /// Eight choices as the bytes of a word, the first in the lowest; zeros behind the last.

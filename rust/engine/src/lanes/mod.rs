@@ -17,14 +17,34 @@ mod tests;
 
 pub use simd::Path;
 
+use crate::linalg::ZERO_VECTOR;
 use crate::logit::{Estimator, InterceptPrior, MAX_ATTRIBUTES, Model, Trials};
 pub(crate) use climb::Objective;
-use climb::Optima;
+use climb::{Optima, Shared};
 use group::Group;
 use simd::{Kernel, MOST_LANES, Vector};
 
+/// The most agents that are fitted at a time.
+pub(crate) const MOST: usize = MOST_LANES;
+
 /// Agents that share one working space: enough to make its allocation cheap, few enough for threads to share the work.
 pub(crate) const CHUNK: usize = 64;
+
+/// An expression with a constant number of attributes, whichever it is.
+macro_rules! for_attributes {
+    ($attributes:expr, $name:ident, $work:expr) => {
+        for_attributes!($attributes, $name, $work; 1 2 3 4 5 6 7 8 9 10 11 12)
+    };
+    ($attributes:expr, $name:ident, $work:expr; $($number:literal)*) => {
+        match $attributes {
+            $($number => {
+                const $name: usize = $number;
+                $work
+            })*
+            _ => unreachable!("batches have 1 to {MAX_ATTRIBUTES} attributes"),
+        }
+    };
+}
 
 /// About how long the fits of so many trials take.
 pub(crate) fn nanoseconds(trials: usize, attributes: usize) -> f64 {
@@ -62,16 +82,15 @@ pub(crate) fn modes<'a>(
     let Some((_, first)) = all.first() else {
         return true;
     };
-    let attributes = first.attributes;
-    macro_rules! with {
-        ($($attributes:literal)*) => {
-            match attributes {
-                $($attributes => path.run(Modes::<$attributes> { objective, agents: &all, out }),)*
-                _ => unreachable!("batches have 1 to {MAX_ATTRIBUTES} attributes"),
-            }
-        };
-    }
-    with!(1 2 3 4 5 6 7 8 9 10 11 12)
+    for_attributes!(
+        first.attributes,
+        K,
+        path.run(Modes::<K> {
+            objective,
+            agents: &all,
+            out
+        })
+    )
 }
 
 /// The kernel of [`modes`].
@@ -94,7 +113,7 @@ impl<const K: usize> Kernel for Modes<'_, K> {
                 *lane = agent.1;
             }
             valid &= group.load(&lanes);
-            let optima = group.optima(self.objective);
+            let optima = group.optima(self.objective, None);
             let rows = optima.rows();
             for (l, (place, _)) in agents.iter().enumerate() {
                 let width = K + usize::from(self.objective.intercept.is_some());
@@ -102,6 +121,87 @@ impl<const K: usize> Kernel for Modes<'_, K> {
             }
         }
         valid
+    }
+}
+
+/// Writes the optima of resamples of one agent's trials as [`modes`] does; `count` says how often the resample of that
+/// number has each trial. `start` is the agent's optimum.
+pub(crate) fn resampled_modes(
+    path: Path,
+    objective: &Objective,
+    trials: &Trials,
+    start: &[f64],
+    count: &mut dyn FnMut(usize, &mut [f64]),
+    out: &mut [f64],
+) {
+    for_attributes!(
+        trials.attributes,
+        K,
+        path.run(Resampled::<K> {
+            objective,
+            trials,
+            start,
+            count,
+            out
+        })
+    );
+}
+
+/// The kernel of [`resampled_modes`].
+struct Resampled<'a, const K: usize> {
+    objective: &'a Objective,
+    trials: &'a Trials<'a>,
+    start: &'a [f64],
+    count: &'a mut dyn FnMut(usize, &mut [f64]),
+    out: &'a mut [f64],
+}
+
+impl<const K: usize> Resampled<'_, K> {
+    fn shared(&self) -> Shared<K> {
+        let with_intercept = self.objective.intercept.is_some();
+        let means = if with_intercept {
+            self.trials.means()
+        } else {
+            ZERO_VECTOR
+        };
+        let lengths = (0..self.trials.choices.len()).map(|t| {
+            let row = self.trials.row(t).iter().zip(&means);
+            row.map(|(d, m)| (d - m) * (d - m)).sum::<f64>()
+        });
+        Shared {
+            slopes: std::array::from_fn(|i| self.start[i]),
+            intercept: if with_intercept { self.start[K] } else { 0.0 },
+            means: std::array::from_fn(|i| means[i]),
+            longest: lengths.fold(0.0, f64::max),
+        }
+    }
+}
+
+impl<const K: usize> Kernel for Resampled<'_, K> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<V: Vector>(self) {
+        let shared = self.shared();
+        let mut group = Group::<V, K>::new();
+        group.share(self.trials, &shared.at());
+        let trials = self.trials.choices.len();
+        let mut counts = vec![0.0; trials * V::LANES];
+        let width = K + usize::from(self.objective.intercept.is_some());
+        for (place, out) in self.out.chunks_mut(V::LANES * width).enumerate() {
+            for l in 0..out.len() / width {
+                (self.count)(place * V::LANES + l, &mut counts[l * trials..][..trials]);
+            }
+            let mut lanes: [&[f64]; MOST_LANES] = [&[]; MOST_LANES];
+            for l in 0..V::LANES {
+                lanes[l] = &counts[l * trials..][..trials];
+            }
+            group.count(&lanes);
+            let rows = group.optima(self.objective, Some(&shared)).rows();
+            for (row, found) in out.chunks_exact_mut(width).zip(&rows) {
+                row.copy_from_slice(&found[..width]);
+            }
+        }
     }
 }
 

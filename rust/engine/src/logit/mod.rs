@@ -142,8 +142,18 @@ impl Model {
         }
     }
 
+    /// The number of coefficients: slopes, and the intercept where there is one.
+    pub fn parameters(&self, attributes: usize) -> usize {
+        attributes + usize::from(self.intercept)
+    }
+
     /// Fits one agent.
     pub fn fit(&self, trials: Trials) -> Fit {
+        self.fit_from(trials, None)
+    }
+
+    /// [`Model::fit`] from a guess of slopes and (last) the intercept, which changes the steps taken, not the optimum.
+    pub(crate) fn fit_from(&self, trials: Trials, start: Option<&[f64]>) -> Fit {
         let problem = Problem::new(trials, self.estimator, self.intercept);
         let data = status::Data::of(&problem);
         if !data.has_optimum(&problem) {
@@ -152,7 +162,7 @@ impl Model {
                 estimate: None,
             };
         }
-        let optimum = highest(&problem, None);
+        let optimum = highest(&problem, start);
         // Weights that get every choice right separate the choices, whatever rounding hid from the test.
         let separates = problem.separates(&optimum.point.theta);
         if separates && self.estimator == Estimator::MaximumLikelihood {

@@ -22,11 +22,11 @@ impl<'a> Trials<'a> {
         self.choices.len()
     }
 
-    pub(super) fn row(&self, t: usize) -> &'a [f64] {
+    pub(crate) fn row(&self, t: usize) -> &'a [f64] {
         &self.differences[t * self.attributes..(t + 1) * self.attributes]
     }
 
-    pub(crate) fn count(&self, t: usize) -> f64 {
+    pub(super) fn count(&self, t: usize) -> f64 {
         self.counts.map_or(1.0, |c| c[t])
     }
 
@@ -42,7 +42,7 @@ impl<'a> Trials<'a> {
     }
 
     /// The average differences; zeros without trials.
-    pub(super) fn means(&self) -> Vector {
+    pub(crate) fn means(&self) -> Vector {
         let mut means = ZERO_VECTOR;
         let total = self.total();
         if total > 0.0 {
