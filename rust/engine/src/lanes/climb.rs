@@ -9,7 +9,7 @@
 use crate::logit::{InterceptPrior, rival};
 
 use super::factor::{Factor, Parameters};
-use super::group::{Group, Totals};
+use super::group::{Group, Spread, Totals};
 use super::simd::{MOST_LANES, Vector};
 
 /// The gradient proved, well below what callers are promised.
@@ -58,55 +58,41 @@ pub(super) struct Optima<V, const K: usize> {
     pub found: u8,
 }
 
-/// Where all resamples of an agent start: its optimum on the design as given, and its design.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Shared<const K: usize> {
-    pub slopes: [f64; K],
-    pub intercept: f64,
-    /// The average differences; zeros in a model without an intercept.
-    pub means: [f64; K],
-    /// The squared length of the longest row less these.
-    pub longest: f64,
-}
-
-/// A group that is about to climb.
-struct Start<V, const K: usize> {
-    at: Parameters<V, K>,
+/// Where a group starts to climb.
+pub(super) struct Start<V, const K: usize> {
+    /// On the centred design.
+    pub at: Parameters<V, K>,
     /// A bound on the squared length of rows, the intercept's 1 included.
-    reach: V,
-    /// Whether the first gradient is the one that resamples share.
-    shared: bool,
+    pub reach: V,
+    /// The gradient there, with the weights of the curvature, where they are known.
+    pub gradient: Option<Parameters<V, K>>,
 }
 
-impl<V: Vector, const K: usize> Group<V, K> {
-    /// Centres the design and finds the optima.
+impl Objective {
+    /// One in every lane where there is an intercept, else zero.
     #[inline(always)]
-    pub(super) fn optima(&mut self, objective: &Objective, shared: Option<&Shared<K>>) -> Optima<V, K> {
-        let with = V::splat(f64::from(u8::from(objective.intercept.is_some())));
-        let totals = self.centre(with);
-        let start = match shared {
-            Some(shared) => shared.start(&totals),
-            None => self.start(objective, &totals, with),
-        };
-        let mut active = u8::MAX >> (MOST_LANES - V::LANES);
-        if objective.intercept.is_some_and(|prior| prior.is_flat()) {
-            // Without a prior, choices that are all alike have no intercept.
-            active &= absolute(totals.balance).less(totals.trials);
-        }
-        active &= start.reach.less(V::splat(LONG * LONG));
-        let (mut at, found) = self.climb(objective, with, start, active);
-        let found = highest(objective, &totals, at.intercept, found);
-        for i in 0..K {
-            at.intercept = at.slopes[i].fnma(totals.means[i], at.intercept);
-        }
-        Optima { at, found }
+    pub(super) fn with<V: Vector>(&self) -> V {
+        V::splat(f64::from(u8::from(self.intercept.is_some())))
+    }
+}
+
+impl<V: Vector, const K: usize> Group<V, V, K> {
+    /// Centres agents that have been loaded and finds their optima.
+    #[inline(always)]
+    pub(super) fn modes(&mut self, objective: &Objective) -> Optima<V, K> {
+        let totals = self.centre(objective.with());
+        let start = self.start(objective, &totals);
+        self.optima(objective, &totals, start)
     }
 
     /// A step from slopes of zero and the intercept's log odds.
     #[inline(always)]
-    fn start(&mut self, objective: &Objective, totals: &Totals<V, K>, with: V) -> Start<V, K> {
+    fn start(&mut self, objective: &Objective, totals: &Totals<V, K>) -> Start<V, K> {
         // The share of A, each answer seen half a time more, is (1 + v) / 2; its log odds, 2 artanh(v), as Padé has it.
-        let v = with.mul(totals.balance).div(totals.trials.add(V::splat(1.0)));
+        let v = objective
+            .with::<V>()
+            .mul(totals.balance)
+            .div(totals.trials.add(V::splat(1.0)));
         let square = v.mul(v);
         let above = v.mul(square.fnma(V::splat(8.0), V::splat(30.0)));
         let intercept = above.div(square.fnma(V::splat(9.0), V::splat(15.0)));
@@ -135,29 +121,68 @@ impl<V: Vector, const K: usize> Group<V, K> {
         Start {
             at: step,
             reach: reach.div(weight).add(totals.trials),
-            shared: false,
+            gradient: None,
         }
+    }
+}
+
+impl<V: Vector, S: Spread<V>, const K: usize> Group<V, S, K> {
+    /// The optima that Newton's method reaches from `start`.
+    #[inline(always)]
+    pub(super) fn optima(&mut self, objective: &Objective, totals: &Totals<V, K>, start: Start<V, K>) -> Optima<V, K> {
+        let mut active = u8::MAX >> (MOST_LANES - V::LANES);
+        if objective.intercept.is_some_and(|prior| prior.is_flat()) {
+            // Without a prior, choices that are all alike have no intercept.
+            active &= absolute(totals.balance).less(totals.trials);
+        }
+        active &= start.reach.less(V::splat(LONG * LONG));
+        let (mut at, found) = self.climb(objective, &totals.shift, start, active);
+        let found = highest(objective, totals, average::<V, S, K>(&at, &totals.shift), found);
+        for i in 0..K {
+            at.intercept = at.slopes[i].fnma(totals.means[i], at.intercept);
+        }
+        Optima { at, found }
     }
 
     /// Newton's method in the lanes of `active`; returns the optima and the lanes where one was found.
     #[inline(always)]
-    fn climb(&mut self, objective: &Objective, with: V, start: Start<V, K>, mut active: u8) -> (Parameters<V, K>, u8) {
-        let Start { mut at, reach, shared } = start;
+    fn climb(
+        &mut self,
+        objective: &Objective,
+        shift: &[V; K],
+        start: Start<V, K>,
+        mut active: u8,
+    ) -> (Parameters<V, K>, u8) {
+        let Start {
+            mut at,
+            reach,
+            gradient: mut first,
+        } = start;
+        let with = objective.with();
         let precision = V::splat(objective.precision);
-        let bend = V::splat(objective.intercept.map_or(0.0, |prior| prior.bend().powi(2)));
+        let mut bend = V::splat(objective.intercept.map_or(0.0, |prior| prior.bend().powi(2)));
+        if S::SHARED {
+            let mut direction = V::splat(1.0);
+            for i in 0..K {
+                direction = shift[i].fma(shift[i], direction);
+            }
+            bend = bend.mul(direction);
+        }
         let mut moved = V::splat(f64::INFINITY);
         let mut factor = None;
         let mut found = 0;
-        for step in 0..STEPS {
-            let mut gradient = if shared && step == 0 {
-                self.shared_gradient()
-            } else {
-                self.gradient(&at)
+        for _ in 0..STEPS {
+            let mut gradient = match first.take() {
+                Some(known) => known,
+                None => self.gradient(&at),
             };
-            let (slope, curvature) = prior(objective, at.intercept);
+            let (slope, curvature) = prior(objective, average::<V, S, K>(&at, shift));
             gradient.intercept = gradient.intercept.mul(with).add(slope);
             for i in 0..K {
                 gradient.slopes[i] = precision.fnma(at.slopes[i], gradient.slopes[i]);
+                if S::SHARED {
+                    gradient.slopes[i] = slope.fma(shift[i], gradient.slopes[i]);
+                }
             }
             let close = moved.less(V::splat(CLOSE * CLOSE));
             let (found_factor, sound) = match factor {
@@ -168,6 +193,13 @@ impl<V: Vector, const K: usize> Group<V, K> {
                     for i in 0..K {
                         information.square[i][i] = information.square[i][i].add(precision);
                         information.edge[i] = information.edge[i].mul(with);
+                        if S::SHARED {
+                            let along = curvature.mul(shift[i]);
+                            information.edge[i] = information.edge[i].add(along);
+                            for j in 0..=i {
+                                information.square[i][j] = along.fma(shift[j], information.square[i][j]);
+                            }
+                        }
                     }
                     let (new, definite) = Factor::new(&information);
                     match factor {
@@ -183,8 +215,9 @@ impl<V: Vector, const K: usize> Group<V, K> {
                 at.slopes[i] = V::select(active, at.slopes[i].add(step.slopes[i]), at.slopes[i]);
             }
             at.intercept = V::select(active, at.intercept.add(step.intercept), at.intercept);
-            let (slopes, intercept) = (step.squares(), step.intercept.mul(step.intercept));
-            let moves = reach.mul(slopes.add(intercept));
+            let intercept = average::<V, S, K>(&step, shift);
+            let (slopes, intercept) = (step.squares(), intercept.mul(intercept));
+            let moves = reach.mul(step.intercept.fma(step.intercept, slopes));
             // The square of m + M / 2 is at most 2 m^2 + M^2 / 2, that of the gradient at most twice either part's.
             let stale = V::select(close, moved.add(moved), V::splat(0.0));
             let error = moves.fma(V::splat(0.5), stale);
@@ -207,35 +240,16 @@ impl<V: Vector, const K: usize> Group<V, K> {
     }
 }
 
-impl<const K: usize> Shared<K> {
-    /// The optimum of the agent on the design of each resample, which is centred elsewhere.
-    #[inline(always)]
-    fn start<V: Vector>(&self, totals: &Totals<V, K>) -> Start<V, K> {
-        let (mut at, mut away) = (self.at::<V>(), V::splat(0.0));
+/// The log odds at the average trial: the intercept, where every problem's own average has been subtracted.
+#[inline(always)]
+fn average<V: Vector, S: Spread<V>, const K: usize>(at: &Parameters<V, K>, shift: &[V; K]) -> V {
+    let mut odds = at.intercept;
+    if S::SHARED {
         for i in 0..K {
-            at.intercept = at.slopes[i].fma(totals.means[i], at.intercept);
-            let shift = totals.means[i].sub(V::splat(self.means[i]));
-            away = shift.fma(shift, away);
-        }
-        // The square of a sum is at most twice the sum of squares.
-        let reach = away.add(V::splat(self.longest));
-        Start {
-            at,
-            reach: reach.add(reach).add(V::splat(1.0)),
-            shared: true,
+            odds = at.slopes[i].fma(shift[i], odds);
         }
     }
-
-    /// The optimum in every lane.
-    #[inline(always)]
-    pub(super) fn at<V: Vector>(&self) -> Parameters<V, K> {
-        let mut at = Parameters::zero();
-        for i in 0..K {
-            at.slopes[i] = V::splat(self.slopes[i]);
-        }
-        at.intercept = V::splat(self.intercept);
-        at
-    }
+    odds
 }
 
 /// The slope of the intercept's log prior and minus its second derivative; one where there is no intercept to tell.

@@ -17,10 +17,10 @@ mod tests;
 
 pub use simd::Path;
 
-use crate::linalg::ZERO_VECTOR;
 use crate::logit::{Estimator, InterceptPrior, MAX_ATTRIBUTES, Model, Trials};
 pub(crate) use climb::Objective;
-use climb::{Optima, Shared};
+use climb::{Optima, Start};
+use factor::Parameters;
 use group::Group;
 use simd::{Kernel, MOST_LANES, Vector};
 
@@ -105,7 +105,7 @@ impl<const K: usize> Kernel for Modes<'_, K> {
 
     #[inline(always)]
     fn run<V: Vector>(self) -> bool {
-        let mut group = Group::<V, K>::new();
+        let mut group = Group::<V, V, K>::new();
         let mut valid = true;
         for agents in self.agents.chunks(V::LANES) {
             let mut lanes = [agents[0].1; MOST_LANES];
@@ -113,8 +113,7 @@ impl<const K: usize> Kernel for Modes<'_, K> {
                 *lane = agent.1;
             }
             valid &= group.load(&lanes);
-            let optima = group.optima(self.objective, None);
-            let rows = optima.rows();
+            let rows = group.modes(self.objective).rows();
             for (l, (place, _)) in agents.iter().enumerate() {
                 let width = K + usize::from(self.objective.intercept.is_some());
                 self.out[place * width..][..width].copy_from_slice(&rows[l][..width]);
@@ -156,38 +155,34 @@ struct Resampled<'a, const K: usize> {
     out: &'a mut [f64],
 }
 
-impl<const K: usize> Resampled<'_, K> {
-    fn shared(&self) -> Shared<K> {
-        let with_intercept = self.objective.intercept.is_some();
-        let means = if with_intercept {
-            self.trials.means()
-        } else {
-            ZERO_VECTOR
-        };
-        let lengths = (0..self.trials.choices.len()).map(|t| {
-            let row = self.trials.row(t).iter().zip(&means);
-            row.map(|(d, m)| (d - m) * (d - m)).sum::<f64>()
-        });
-        Shared {
-            slopes: std::array::from_fn(|i| self.start[i]),
-            intercept: if with_intercept { self.start[K] } else { 0.0 },
-            means: std::array::from_fn(|i| means[i]),
-            longest: lengths.fold(0.0, f64::max),
-        }
-    }
-}
-
 impl<const K: usize> Kernel for Resampled<'_, K> {
     type Output = ();
 
     #[inline(always)]
     fn run<V: Vector>(self) {
-        let shared = self.shared();
-        let mut group = Group::<V, K>::new();
-        group.share(self.trials, &shared.at());
+        let (objective, with) = (self.objective, self.objective.with());
+        let mut means = [0.0; K];
+        if objective.intercept.is_some() {
+            means.copy_from_slice(&self.trials.means()[..K]);
+        }
+        let mut group = Group::<V, f64, K>::new();
+        group.share(self.trials, &means);
+        let reach = V::splat(group.longest() + 1.0);
+        let mut at = Parameters::<V, K>::zero();
+        for i in 0..K {
+            at.slopes[i] = V::splat(self.start[i]);
+            if objective.intercept.is_some() {
+                at.intercept = at.slopes[i].fma(V::splat(means[i]), at.intercept);
+            }
+        }
+        if objective.intercept.is_some() {
+            at.intercept = at.intercept.add(V::splat(self.start[K]));
+        }
+        let mut missed = Vec::new();
+        group.missed(&at, &mut missed);
         let trials = self.trials.choices.len();
         let mut counts = vec![0.0; trials * V::LANES];
-        let width = K + usize::from(self.objective.intercept.is_some());
+        let width = K + usize::from(objective.intercept.is_some());
         for (place, out) in self.out.chunks_mut(V::LANES * width).enumerate() {
             for l in 0..out.len() / width {
                 (self.count)(place * V::LANES + l, &mut counts[l * trials..][..trials]);
@@ -197,7 +192,9 @@ impl<const K: usize> Kernel for Resampled<'_, K> {
                 lanes[l] = &counts[l * trials..][..trials];
             }
             group.count(&lanes);
-            let rows = group.optima(self.objective, Some(&shared)).rows();
+            let totals = group.totals(&means, with);
+            let gradient = Some(group.shared_gradient(&missed));
+            let rows = group.optima(objective, &totals, Start { at, reach, gradient }).rows();
             for (row, found) in out.chunks_exact_mut(width).zip(&rows) {
                 row.copy_from_slice(&found[..width]);
             }

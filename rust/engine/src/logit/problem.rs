@@ -22,7 +22,7 @@ impl<'a> Trials<'a> {
         self.choices.len()
     }
 
-    pub(crate) fn row(&self, t: usize) -> &'a [f64] {
+    pub(super) fn row(&self, t: usize) -> &'a [f64] {
         &self.differences[t * self.attributes..(t + 1) * self.attributes]
     }
 
