@@ -1,7 +1,7 @@
 //! Many agents at once: ragged trials in, one row of results per agent out, no row dependent on another.
 
 use crate::error::{Error, Result};
-use crate::lanes::{self, CHUNK, Objective, Path};
+use crate::lanes::{self, Objective, Path};
 use crate::logit::{Estimate, Fit, Model, Status, Trials, check_shape, check_values};
 use crate::parallel::{Interrupt, fill_units, map_units, worth};
 
@@ -219,8 +219,9 @@ pub(crate) fn coefficients_on(
     }
     let width = model.parameters(batch.attributes);
     let mut out = vec![f64::NAN; batch.agents() * width];
-    fill_units(threads, &mut out, CHUNK * width, interrupt, |chunk, rows| {
-        let agents = chunk * CHUNK..chunk * CHUNK + rows.len() / width;
+    let chunk = lanes::chunk(batch.total() / batch.agents().max(1));
+    fill_units(threads, &mut out, chunk * width, interrupt, |place, rows| {
+        let agents = place * chunk..place * chunk + rows.len() / width;
         let valid = objective
             .as_ref()
             .is_none_or(|objective| lanes::modes(path, objective, agents.clone(), |agent| batch.trials(agent), rows));

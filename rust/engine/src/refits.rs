@@ -5,9 +5,6 @@ use crate::lanes::{self, Objective, Path};
 use crate::logit::{Model, Trials};
 use crate::parallel::Interrupt;
 
-/// Resamples between two looks at the interrupt flag: well below a millisecond of work.
-const BLOCK: usize = 256;
-
 /// An agent whose fit is known.
 pub(crate) struct Refits<'a> {
     pub trials: Trials<'a>,
@@ -29,12 +26,13 @@ impl Refits<'_> {
     ) -> Result<()> {
         let objective = Objective::of(self.model);
         let width = self.start.len();
-        let mut rows = vec![f64::NAN; BLOCK.min(resamples) * width];
+        let block = lanes::chunk(self.trials.choices.len());
+        let mut rows = vec![f64::NAN; block.min(resamples) * width];
         let mut counts = vec![0.0; self.trials.choices.len()];
-        let mut varied = Vec::with_capacity(BLOCK);
-        for first in (0..resamples).step_by(BLOCK) {
+        let mut varied = Vec::with_capacity(block);
+        for first in (0..resamples).step_by(block) {
             interrupt.check()?;
-            let rows = &mut rows[..BLOCK.min(resamples - first) * width];
+            let rows = &mut rows[..block.min(resamples - first) * width];
             varied.clear();
             if let Some(objective) = &objective {
                 let mut count = |place: usize, counts: &mut [f64]| {

@@ -163,31 +163,30 @@ impl Stream {
         Ok((product >> 64) as u64)
     }
 
-    /// Hands over what `count` calls of [`Stream::below`] would give, several times as fast; nothing where `n` is 0.
+    /// Hands over what `count` calls of [`Stream::below`] would give, several times as fast; zeros where `n` is 0.
     pub fn each_below(&mut self, n: usize, count: usize, mut take: impl FnMut(usize)) {
         const AT_ONCE: usize = 64;
         let mut words = [0; AT_ONCE];
-        let wide = n as u128;
-        // The first draw that may have to be drawn again moves all that follow.
-        let clear = |word: u64| u128::from(low_half(u128::from(word) * wide)) >= wide;
         for start in (0..count).step_by(AT_ONCE) {
             let words = &mut words[..AT_ONCE.min(count - start)];
             let before = self.0.get_word_pos();
             self.fill_bits(words);
-            if words.iter().all(|&word| clear(word)) {
-                // Below n, which is a length.
-                #[allow(clippy::cast_possible_truncation)]
-                words
-                    .iter()
-                    .for_each(|&word| take(((u128::from(word) * wide) >> 64) as usize));
-                continue;
+            let mut least = u64::MAX;
+            for word in words.iter_mut() {
+                let product = u128::from(*word) * n as u128;
+                least = least.min(low_half(product));
+                *word = (product >> 64) as u64;
             }
-            self.0.set_word_pos(before);
-            for _ in 0..words.len() {
-                if let Ok(value) = self.below(n as u64) {
-                    take(usize::try_from(value).unwrap_or(0));
+            // A draw that may have to be drawn again moves all that follow.
+            if least < n as u64 {
+                self.0.set_word_pos(before);
+                for word in words.iter_mut() {
+                    *word = self.below(n as u64).unwrap_or(0);
                 }
             }
+            // Below n, which is a length.
+            #[allow(clippy::cast_possible_truncation)]
+            words.iter().for_each(|&word| take(word as usize));
         }
     }
 

@@ -27,8 +27,11 @@ use simd::{Kernel, MOST_LANES, Vector};
 /// The most agents that are fitted at a time.
 pub(crate) const MOST: usize = MOST_LANES;
 
-/// Agents that share one working space: enough to make its allocation cheap, few enough for threads to share the work.
-pub(crate) const CHUNK: usize = 64;
+/// Problems of so many trials that share one working space, between two looks at the interrupt flag: enough to make its
+/// allocation cheap, few enough for threads to share the work and to answer within milliseconds.
+pub(crate) fn chunk(trials: usize) -> usize {
+    ((1 << 18) / trials.max(1)).clamp(MOST, 64)
+}
 
 /// An expression with a constant number of attributes, whichever it is.
 macro_rules! for_attributes {
