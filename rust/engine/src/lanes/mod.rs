@@ -30,7 +30,7 @@ pub(crate) const MOST: usize = MOST_LANES;
 /// Problems of so many trials that share one working space, between two looks at the interrupt flag: enough to make its
 /// allocation cheap, few enough for threads to share the work and to answer within milliseconds.
 pub(crate) fn chunk(trials: usize) -> usize {
-    ((1 << 18) / trials.max(1)).clamp(MOST, 64)
+    ((1 << 18) / trials.max(1)).clamp(MOST, 256)
 }
 
 /// An expression with a constant number of attributes, whichever it is.
