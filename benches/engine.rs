@@ -89,6 +89,16 @@ fn fit_posterior_mode(bencher: Bencher, agents: usize) {
 }
 
 #[divan::bench(args = [1_000])]
+fn coefficients_alone(bencher: Bencher, agents: usize) {
+    let study = Study::draw(agents).expect("a valid study");
+    let model = model(Estimator::Map(Priors::default()));
+    bencher.counter(ItemsCount::new(agents)).bench(|| {
+        let batch = Batch::shaped(&study.differences, &study.choices, &study.offsets, ATTRIBUTES)?;
+        batch::coefficients(&batch, &model, ONE_THREAD, &Interrupt::new())
+    });
+}
+
+#[divan::bench(args = [1_000])]
 fn fit_maximum_likelihood(bencher: Bencher, agents: usize) {
     fit(bencher, agents, Estimator::MaximumLikelihood);
 }

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use avowal_engine::logit::Priors;
 use avowal_engine::study::{
-    Agent, Decisions, Designs, Fitted, Fitter, Group, Replies, Run, Set, Settings, model_scales, simulate,
+    Agent, Decisions, Designs, Fitter, Group, Replies, Run, Set, Settings, TOGETHER, model_scales, simulate,
 };
 use avowal_engine::{Error, Interrupt, Result};
 
@@ -23,7 +23,7 @@ struct Parts {
 }
 
 impl Parts {
-    fn add(&mut self, settings: &Settings, replicate: u64) {
+    fn add(&mut self, settings: &Settings, replicate: u64) -> Result<()> {
         let key = (0, SEED, replicate);
         let start = Instant::now();
         let agents = Group::ALL.map(|group| -> Vec<Agent> {
@@ -32,13 +32,16 @@ impl Parts {
         });
         self.agents += start.elapsed();
         for group in Group::ALL {
-            let (mut decisions, mut fitter) = (Decisions::default(), Fitter::new(Priors::default()));
-            let mut fitted = Fitted::default();
-            for (index, agent) in agents[group as usize].iter().enumerate() {
+            let mut decisions: [Decisions; TOGETHER] = Default::default();
+            let (mut fitter, mut fits) = (Fitter::new(Priors::default())?, Vec::new());
+            for (block, agents) in agents[group as usize].chunks(TOGETHER).enumerate() {
                 let start = Instant::now();
-                decisions.draw(settings, agent, group, index, key, None);
+                let decisions = &mut decisions[..agents.len()];
+                for (l, (decisions, agent)) in decisions.iter_mut().zip(agents).enumerate() {
+                    decisions.draw(settings, agent, group, block * TOGETHER + l, key, None);
+                }
                 let drawn = Instant::now();
-                fitter.fit(&decisions, settings.attributes(), &mut fitted);
+                fitter.fit(decisions, settings.attributes(), &mut fits);
                 self.fits += drawn.elapsed();
                 self.decisions += drawn - start;
             }
@@ -53,6 +56,7 @@ impl Parts {
             }
         }
         self.replies += start.elapsed();
+        Ok(())
     }
 }
 
@@ -81,7 +85,7 @@ fn main() -> Result<()> {
     simulate(&[settings], Designs::default(), &run, &Interrupt::new())?;
     let whole = start.elapsed();
     let mut parts = Parts::default();
-    (0..run.count as u64).for_each(|replicate| parts.add(&settings, replicate));
+    (0..run.count as u64).try_for_each(|replicate| parts.add(&settings, replicate))?;
     for (name, time) in [
         ("agents", parts.agents),
         ("decisions", parts.decisions),

@@ -335,7 +335,7 @@ def test_the_interpreter_is_free_meanwhile() -> None:
     other = threading.Thread(target=beat)
     other.start()
     try:
-        count = timed(lambda: bootstrap_ragged(trials, resamples=2500, seed=1, threads=1))
+        count = timed(lambda: bootstrap_ragged(trials, resamples=50_000, seed=1, threads=1))
     finally:
         stop.set()
         other.join()

@@ -18,6 +18,7 @@ __all__ = [
     "draw_targets",
     "dump_study",
     "fit_agents",
+    "fit_coefficients",
     "hdi",
     "jackknife",
     "laplace_draws",
@@ -76,6 +77,15 @@ class _TrialBootstrap(TypedDict):
     status: list[str]
     draws: list[NDArray[np.float64]]
 
+def fit_coefficients(
+    differences: NDArray[np.float64],
+    choices: NDArray[np.uint8],
+    offsets: NDArray[np.uint64],
+    estimator: str,
+    numbers: list[float],
+    intercept: bool,
+    threads: int,
+) -> NDArray[np.float64]: ...
 def trial_bootstrap(
     differences: NDArray[np.float64],
     choices: NDArray[np.uint8],

@@ -152,22 +152,8 @@ def fit_arrays(
     >>> result.status, result.scaled.tolist()
     (('ok',), [[100.0]])
     """
-    differences, choices = as_floats("x", x, 3), as_floats("y", y, 2)
-    if differences.shape[:2] != choices.shape:
-        raise InputError.at(f"shape {differences.shape[:2]} as in x", f"shape {choices.shape}", field="y")
-    kept = ~np.isnan(choices)
-    if not np.isin(choices[kept], (0.0, 1.0)).all():
-        wrong = choices[kept][~np.isin(choices[kept], (0.0, 1.0))][0]
-        raise InputError.at("1 (A), 0 (B) or NaN", wrong, field="y")
-    offsets = np.concatenate([[0], np.cumsum(kept.sum(axis=1))]).astype(np.uint64)
-    return fit_ragged(
-        differences[kept],
-        choices[kept].astype(np.uint8),
-        offsets,
-        estimator=estimator,
-        intercept=intercept,
-        threads=threads,
-    )
+    differences, choices, offsets = _behind_each_other(x, y)
+    return fit_ragged(differences, choices, offsets, estimator=estimator, intercept=intercept, threads=threads)
 
 
 def fit_ragged(
@@ -225,6 +211,48 @@ def fit_ragged(
         accuracy=raw["accuracy"],
         accuracy_slopes_only=raw["accuracy_slopes_only"],
     )
+
+
+def coefficients_arrays(
+    x: ArrayLike,
+    y: ArrayLike,
+    *,
+    estimator: Estimator | str = "map",
+    intercept: bool = True,
+    threads: int = 0,
+) -> Floats:
+    """Fit many agents and return nothing but their coefficients: some twenty times as fast as :func:`fit_arrays`.
+
+    Parameters
+    ----------
+    x
+        Shape (agents, trials, attributes), as for :func:`fit_arrays`; borrowed where it is a contiguous float64 array.
+    y
+        Shape (agents, trials), as for :func:`fit_arrays`; borrowed where it is a contiguous array of bool or uint8.
+    estimator, intercept, threads
+        As for :func:`fit_arrays`. Posterior modes and ridge are fast; "ml" and "firth" take their time.
+
+    Returns
+    -------
+    ndarray
+        Shape (agents, attributes + 1): slopes, then the intercept; shape (agents, attributes) without an intercept. NaN
+        where the optimum isn't finite or unique or wasn't found. The same bits on every processor with fused
+        multiply-add, whatever the other agents and the number of threads.
+
+    Raises
+    ------
+    InputError
+        Where shapes disagree, x isn't finite where there is a choice, or y is anything else.
+
+    Examples
+    --------
+    >>> coefficients_arrays([[[0.5], [-0.2], [0.1], [-0.6]]], [[1, 1, 0, 0]]).round(3).tolist()
+    [[0.344, 0.017]]
+    """
+    differences, choices, offsets = _behind_each_other(x, y)
+    name, numbers = resolve(estimator)
+    flat = _core.fit_coefficients(differences, choices, offsets, name, numbers, intercept, as_u64("threads", threads))
+    return flat.reshape(len(offsets) - 1, differences.shape[1] + intercept)
 
 
 def fit(
@@ -320,6 +348,29 @@ def cross_validate(
         as_u64("folds", folds),
         as_u64("threads", threads),
     )
+
+
+def _behind_each_other(x: ArrayLike, y: ArrayLike) -> tuple[Floats, NDArray[np.uint8], NDArray[np.uint64]]:
+    """Return the trials with a choice, as :func:`fit_ragged` takes them; nothing is copied where nothing has to be."""
+    differences = as_floats("x", x, 3)
+    if type(y) is np.ndarray and y.dtype in (np.uint8, np.bool_):
+        choices = np.ascontiguousarray(y).view(np.uint8)
+        kept = None
+    else:
+        answers = as_floats("y", y, 2)
+        kept = ~np.isnan(answers)
+        wrong = answers[kept & (answers != 0.0) & (answers != 1.0)]
+        if len(wrong):
+            raise InputError.at("1 (A), 0 (B) or NaN", wrong[0], field="y")
+        choices = np.equal(answers, 1.0).view(np.uint8)
+    if differences.shape[:2] != choices.shape:
+        raise InputError.at(f"shape {differences.shape[:2]} as in x", f"shape {choices.shape}", field="y")
+    agents, trials, attributes = differences.shape
+    if kept is None or kept.all():
+        offsets = np.arange(agents + 1, dtype=np.uint64) * np.uint64(trials)
+        return differences.reshape(agents * trials, attributes), choices.ravel(), offsets
+    offsets = np.concatenate([[0], np.cumsum(kept.sum(axis=1))]).astype(np.uint64)
+    return differences[kept], choices[kept], offsets
 
 
 def _agents(trials: Trials, result: ArrayFit) -> pl.DataFrame:

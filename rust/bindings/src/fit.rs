@@ -3,7 +3,7 @@
 use avowal_engine::batch::{self, Batch};
 use avowal_engine::logit::{Estimator, InterceptPrior, Model, Priors};
 use avowal_engine::{Error, Interrupt, Result};
-use numpy::{IntoPyArray, PyReadonlyArray1, PyReadonlyArray2};
+use numpy::{IntoPyArray, PyArray1, PyReadonlyArray1, PyReadonlyArray2};
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
 
@@ -100,8 +100,37 @@ pub fn fit_agents<'py>(
     Ok(out)
 }
 
+/// Trials whose coefficients take a few milliseconds, however many of them go the long way: too short to be interrupted.
+const BRIEF: usize = 100_000;
+
+/// Slopes and (last) the intercept, flat (agents, parameters).
+#[pyfunction]
+#[expect(
+    clippy::too_many_arguments,
+    reason = "the arguments of the engine's call, one by one"
+)]
+pub fn fit_coefficients<'py>(
+    py: Python<'py>,
+    differences: PyReadonlyArray2<'py, f64>,
+    choices: PyReadonlyArray1<'py, u8>,
+    offsets: PyReadonlyArray1<'py, u64>,
+    estimator: &str,
+    numbers: Vec<f64>,
+    intercept: bool,
+    threads: usize,
+) -> PyResult<Bound<'py, PyArray1<f64>>> {
+    let attributes = differences.as_array().ncols();
+    let (differences, choices, offsets) = (differences.as_slice()?, choices.as_slice()?, offsets.as_slice()?);
+    let model = model(estimator, &numbers, intercept).map_err(call::to_python)?;
+    call::sized(py, choices.len() < BRIEF, |interrupt| {
+        let batch = Batch::shaped(differences, choices, offsets, attributes)?;
+        batch::coefficients(&batch, &model, threads, interrupt)
+    })
+    .map(|out| out.into_pyarray(py))
+}
+
 /// Held-out choices predicted, and predicted correctly, per agent.
-type Counts<'py> = (Bound<'py, numpy::PyArray1<u64>>, Bound<'py, numpy::PyArray1<u64>>);
+type Counts<'py> = (Bound<'py, PyArray1<u64>>, Bound<'py, PyArray1<u64>>);
 
 #[pyfunction]
 #[allow(clippy::too_many_arguments)]

@@ -30,7 +30,7 @@ mod _core {
     #[pymodule_export]
     use crate::design::{decimals, differences, draw_pairs, round_decimals};
     #[pymodule_export]
-    use crate::fit::{cross_validate, fit_agents};
+    use crate::fit::{cross_validate, fit_agents, fit_coefficients};
     #[pymodule_export]
     use crate::intervals::{bca_interval, hdi, normal_quantile, percentile_interval, quantile, t_quantile};
     #[pymodule_export]

@@ -1,8 +1,8 @@
 //! Agents: target weights, the utilities they give to options, and the choices they make.
 
-use crate::design::{Ranges, values_per_context, worth};
+use crate::design::{NANOSECONDS, Ranges, values_per_context};
 use crate::error::{Error, Result, check_finite, check_len};
-use crate::parallel::{Interrupt, map_units};
+use crate::parallel::{Interrupt, map_units, worth};
 use crate::rng::{Purpose, Stream};
 
 /// The largest absolute target weight.
@@ -166,7 +166,8 @@ pub fn choices(
     interrupt: &Interrupt,
 ) -> Result<Vec<u8>> {
     let trials = input.check(units.len())?;
-    let chosen = map_units(worth(threads, input.differences.len()), units.len(), interrupt, |i| {
+    let work = NANOSECONDS * input.differences.len() as f64;
+    let chosen = map_units(worth(threads, work), units.len(), interrupt, |i| {
         let stream = Stream::new(seed, Purpose::Choices, units[i], replicate);
         choices_of_one(input, i, trials, stream, interrupt)
     })?;

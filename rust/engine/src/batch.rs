@@ -1,8 +1,9 @@
 //! Many agents at once: ragged trials in, one row of results per agent out, no row dependent on another.
 
 use crate::error::{Error, Result};
-use crate::logit::{Estimate, Fit, Model, Status, Trials, check_trials};
-use crate::parallel::{Interrupt, map_units};
+use crate::lanes::{self, Objective, Path};
+use crate::logit::{Estimate, Fit, Model, Status, Trials, check_shape, check_values};
+use crate::parallel::{Interrupt, fill_units, map_units, worth};
 
 /// The trials of many agents, one agent's after another's.
 #[derive(Debug, Clone, Copy)]
@@ -16,7 +17,14 @@ pub struct Batch<'a> {
 impl<'a> Batch<'a> {
     /// Agent `i` owns the trials `offsets[i]..offsets[i + 1]`; `differences` is `trials x attributes`, row by row.
     pub fn new(differences: &'a [f64], choices: &'a [u8], offsets: &'a [u64], attributes: usize) -> Result<Self> {
-        check_trials(differences, choices, attributes)?;
+        let batch = Self::shaped(differences, choices, offsets, attributes)?;
+        batch.check_values()?;
+        Ok(batch)
+    }
+
+    /// [`Batch::new`] with values that are still to be checked, which [`coefficients`] does on the way.
+    pub fn shaped(differences: &'a [f64], choices: &'a [u8], offsets: &'a [u64], attributes: usize) -> Result<Self> {
+        check_shape(differences, choices, attributes)?;
         let ordered = offsets.windows(2).all(|w| w[0] <= w[1]);
         if offsets.first() != Some(&0) || offsets.last() != Some(&(choices.len() as u64)) || !ordered {
             let expected = format!("numbers that rise from 0 to {}", choices.len());
@@ -30,9 +38,18 @@ impl<'a> Batch<'a> {
         })
     }
 
+    fn check_values(&self) -> Result<()> {
+        check_values(self.differences, self.choices)
+    }
+
     /// The number of agents.
     pub fn agents(&self) -> usize {
         self.offsets.len() - 1
+    }
+
+    /// The number of trials of all agents.
+    pub fn total(&self) -> usize {
+        self.choices.len()
     }
 
     /// Attributes per trial.
@@ -89,7 +106,7 @@ pub struct Fits {
 impl Fits {
     fn push(&mut self, fit: &Fit, trials: &Trials, model: &Model) {
         let attributes = trials.attributes;
-        let dim = attributes + usize::from(model.intercept);
+        let dim = model.parameters(attributes);
         self.status.push(fit.status as u8);
         let Some(estimate) = &fit.estimate else {
             self.push_null(attributes, dim);
@@ -151,13 +168,76 @@ impl Fits {
 /// Fits every agent.
 pub fn fit(batch: &Batch, model: &Model, threads: usize, interrupt: &Interrupt) -> Result<Fits> {
     model.check()?;
-    let fits = map_units(threads, batch.agents(), interrupt, |agent| {
-        Ok(model.fit(batch.trials(agent)))
+    let path = Path::chosen()?;
+    /// Few, because the rest of a fit takes fifty times as long as its start.
+    const AGENTS: usize = 2 * lanes::MOST;
+    let fits = map_units(threads, batch.agents().div_ceil(AGENTS), interrupt, |chunk| {
+        let agents = chunk * AGENTS..batch.agents().min((chunk + 1) * AGENTS);
+        let trials: Vec<Trials> = agents.map(|agent| batch.trials(agent)).collect();
+        fit_some(path, model, &trials, interrupt)
     })?;
     let mut out = Fits::default();
-    for (agent, fit) in fits.iter().enumerate() {
+    for (agent, fit) in fits.iter().flatten().enumerate() {
         out.push(fit, &batch.trials(agent), model);
     }
+    Ok(out)
+}
+
+/// Fits agents from the optima that the lanes find, and as ever where they find none.
+pub(crate) fn fit_some(path: Path, model: &Model, agents: &[Trials], interrupt: &Interrupt) -> Result<Vec<Fit>> {
+    let width = agents.first().map_or(1, |trials| model.parameters(trials.attributes));
+    let mut starts = vec![f64::NAN; agents.len() * width];
+    if let Some(objective) = Objective::of(model) {
+        lanes::modes(path, &objective, 0..agents.len(), |agent| agents[agent], &mut starts);
+    }
+    let fits = agents.iter().zip(starts.chunks_exact(width)).map(|(trials, start)| {
+        interrupt.check()?;
+        Ok(model.fit_from(*trials, Some(start).filter(|start| !start[0].is_nan())))
+    });
+    fits.collect()
+}
+
+/// Slopes and, last, the intercept (where the model has one) of every agent, `agents x parameters`, and nothing else; NaN
+/// where there is no optimum or none was found.
+pub fn coefficients(batch: &Batch, model: &Model, threads: usize, interrupt: &Interrupt) -> Result<Vec<f64>> {
+    let work = lanes::nanoseconds(batch.total(), batch.attributes);
+    coefficients_on(Path::chosen()?, batch, model, worth(threads, work), interrupt)
+}
+
+/// [`coefficients`] on a path and on threads that are given.
+pub(crate) fn coefficients_on(
+    path: Path,
+    batch: &Batch,
+    model: &Model,
+    threads: usize,
+    interrupt: &Interrupt,
+) -> Result<Vec<f64>> {
+    model.check()?;
+    let objective = Objective::of(model);
+    if objective.is_none() {
+        batch.check_values()?;
+    }
+    let width = model.parameters(batch.attributes);
+    let mut out = vec![f64::NAN; batch.agents() * width];
+    let chunk = lanes::chunk(batch.total() / batch.agents().max(1));
+    fill_units(threads, &mut out, chunk * width, interrupt, |place, rows| {
+        let agents = place * chunk..place * chunk + rows.len() / width;
+        let valid = objective
+            .as_ref()
+            .is_none_or(|objective| lanes::modes(path, objective, agents.clone(), |agent| batch.trials(agent), rows));
+        for (agent, row) in agents.zip(rows.chunks_exact_mut(width)) {
+            if !valid || row[0].is_nan() {
+                // Values that are not finite leave NaN too.
+                check_values(batch.trials(agent).differences, batch.trials(agent).choices)
+                    .or_else(|_| batch.check_values())?;
+                interrupt.check()?;
+                if let Some(found) = model.refit(batch.trials(agent), None) {
+                    row.copy_from_slice(&found);
+                }
+            }
+        }
+        Ok(())
+    })?;
     Ok(out)
 }
 

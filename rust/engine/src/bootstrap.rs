@@ -4,12 +4,14 @@
 //! agents and resamples may be computed anywhere in any order. A resample without an optimum (under maximum likelihood:
 //! a separated one) is counted and left out; intervals are then conditional on existence, which the counts show.
 
-use crate::batch::Batch;
+use crate::batch::{self, Batch};
 use crate::error::{Error, Result, check_len};
 use crate::intervals::{Ascending, Ends, check_level};
+use crate::lanes::{self, Path};
 use crate::logit::{Model, Trials, scale};
 use crate::outcome::{Outcome, Undefined};
-use crate::parallel::{Interrupt, map_units};
+use crate::parallel::{Interrupt, map_units, worth};
+use crate::refits::Refits;
 use crate::rng::{Purpose, Stream};
 
 /// Which interval is built from the draws.
@@ -66,27 +68,19 @@ impl Statistic {
     /// The number of entries per agent.
     pub fn width(self, attributes: usize, model: &Model) -> usize {
         match self {
-            Self::Coefficients => attributes + usize::from(model.intercept),
+            Self::Coefficients => model.parameters(attributes),
             Self::Scaled => attributes,
         }
     }
 
-    /// The statistic of slopes and intercept; a resample whose choices are all alike has no scaled weights.
-    fn of(self, coefficients: Vec<f64>, trials: &Trials) -> Option<Vec<f64>> {
-        match self {
-            Self::Coefficients => Some(coefficients),
-            Self::Scaled => {
-                let counted = |t: usize| trials.counts.is_none_or(|c| c[t] > 0.0);
-                let mut answers = (0..trials.choices.len())
-                    .filter(|&t| counted(t))
-                    .map(|t| trials.choices[t]);
-                let first = answers.next();
-                answers
-                    .any(|a| Some(a) != first)
-                    .then(|| scale(&coefficients[..trials.attributes]))
-                    .flatten()
-            }
+    /// The statistic of slopes and intercept, in their place; choices that are not `varied` have no scaled weights.
+    fn of(self, coefficients: &mut [f64], attributes: usize, varied: bool) -> Option<&[f64]> {
+        if self == Self::Scaled {
+            let scaled = varied.then(|| scale(&coefficients[..attributes])).flatten()?;
+            coefficients[..attributes].copy_from_slice(&scaled);
+            return Some(&coefficients[..attributes]);
         }
+        Some(coefficients)
     }
 }
 
@@ -105,20 +99,24 @@ pub fn trial_bootstrap(
     if settings.resamples < 2 {
         return Err(Error::input("resamples", "at least 2", settings.resamples));
     }
-    map_units(threads, batch.agents(), interrupt, |agent| {
-        one_agent(batch.trials(agent), model, units[agent], settings, interrupt)
+    let path = Path::chosen()?;
+    let work = lanes::nanoseconds(batch.total(), batch.attributes()) * settings.resamples as f64;
+    map_units(worth(threads, work), batch.agents(), interrupt, |agent| {
+        one_agent(batch.trials(agent), model, path, units[agent], settings, interrupt)
     })
 }
 
 fn one_agent(
     trials: Trials,
     model: &Model,
+    path: Path,
     unit: u64,
     settings: &Settings,
     interrupt: &Interrupt,
 ) -> Result<AgentBootstrap> {
     let width = settings.statistic.width(trials.attributes, model);
-    let fit = model.fit(trials);
+    let fits = batch::fit_some(path, model, &[trials], interrupt)?;
+    let fit = &fits[0];
     let Some(full) = fit.estimate.as_ref() else {
         return Ok(AgentBootstrap {
             estimate: None,
@@ -131,36 +129,41 @@ fn one_agent(
     let mut start = full.slopes().to_vec();
     start.extend(model.intercept.then_some(full.intercept));
     let allowed = settings.statistic == Statistic::Coefficients || fit.status.allows_scaling();
-    let estimate = allowed.then(|| settings.statistic.of(start.clone(), &trials)).flatten();
-    let refit = |counts: &[f64]| {
-        let resample = Trials {
-            counts: Some(counts),
-            ..trials
-        };
-        model
-            .refit(resample, &start)
-            .and_then(|c| settings.statistic.of(c, &resample))
+    let (attributes, mut own) = (trials.attributes, start.clone());
+    let estimate = allowed
+        .then(|| settings.statistic.of(&mut own, attributes, true))
+        .flatten();
+    let refits = Refits {
+        trials,
+        model,
+        path,
+        start: &start,
     };
     let size = trials.choices.len();
     let mut draws = room("resamples", settings.resamples, width)?;
     let mut undefined = 0;
-    let mut counts = vec![0.0; size];
-    for replicate in 0..settings.resamples {
-        interrupt.check()?;
+    let resample = |replicate: usize, counts: &mut [f64]| {
         let mut stream = Stream::new(settings.seed, Purpose::TrialBootstrap, unit, replicate as u64);
         counts.fill(0.0);
-        for _ in 0..size {
-            counts[usize::try_from(stream.below(size as u64)?).unwrap_or(0)] += 1.0;
-        }
-        match refit(&counts) {
-            Some(draw) => draws.extend(draw),
+        stream.each_below(size, size, |trial| counts[trial] += 1.0);
+    };
+    refits.each(settings.resamples, interrupt, resample, |found, varied| {
+        match found.and_then(|c| settings.statistic.of(c, attributes, varied)) {
+            Some(draw) => draws.extend_from_slice(draw),
             None => undefined += 1,
         }
+    })?;
+    let mut left_out = Vec::new();
+    if settings.method == Method::Bca && estimate.is_some() {
+        let without = |trial: usize, counts: &mut [f64]| {
+            counts.fill(1.0);
+            counts[trial] = 0.0;
+        };
+        refits.each(size, interrupt, without, |found, varied| {
+            let statistic = found.and_then(|c| settings.statistic.of(c, attributes, varied));
+            left_out.push(statistic.map(<[f64]>::to_vec));
+        })?;
     }
-    let left_out = match (settings.method, &estimate) {
-        (Method::Bca, Some(_)) => leave_one_out(size, &refit, interrupt)?,
-        _ => Vec::new(),
-    };
     let columns: Vec<Vec<f64>> = (0..width)
         .map(|i| draws.iter().skip(i).step_by(width).copied().collect())
         .collect();
@@ -171,7 +174,7 @@ fn one_agent(
         .collect::<Result<_>>()?;
     let standard_errors = columns.iter().map(|c| deviation(c)).collect();
     Ok(AgentBootstrap {
-        estimate,
+        estimate: estimate.map(<[f64]>::to_vec),
         intervals,
         standard_errors,
         undefined,
@@ -186,24 +189,6 @@ pub(crate) fn room(name: &'static str, rows: usize, width: usize) -> Result<Vec<
         Some(Ok(())) => Ok(out),
         _ => Err(Error::input(name, "few enough to fit in memory", rows)),
     }
-}
-
-/// The statistic without each trial in turn; `None` for a trial that the fit can't do without.
-fn leave_one_out(
-    size: usize,
-    refit: &impl Fn(&[f64]) -> Option<Vec<f64>>,
-    interrupt: &Interrupt,
-) -> Result<Vec<Option<Vec<f64>>>> {
-    let mut counts = vec![1.0; size];
-    (0..size)
-        .map(|t| {
-            interrupt.check()?;
-            counts[t] = 0.0;
-            let statistic = refit(&counts);
-            counts[t] = 1.0;
-            Ok(statistic)
-        })
-        .collect()
 }
 
 fn interval(

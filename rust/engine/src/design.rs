@@ -2,12 +2,12 @@
 //! normalised differences.
 
 use crate::error::{Error, Result, check_finite, check_len};
-use crate::parallel::{Interrupt, map_units};
+use crate::parallel::{Interrupt, map_units, worth};
 use crate::rng::{Purpose, Stream};
 use crate::rounding::{decimals, round_decimals};
 
-/// Below this many values a call takes under .3 ms on one thread, which waking others would not shorten.
-const VALUES_WORTH_THREADS: usize = 1 << 15;
+/// What a value takes to be drawn, rounded and stored.
+pub(crate) const NANOSECONDS: f64 = 9.0;
 
 /// Trials between two looks at the interrupt flag.
 const TRIALS_PER_CHECK: usize = 1 << 12;
@@ -91,24 +91,29 @@ pub fn draw_pairs(
     let total = per_context.checked_mul(units.len()).ok_or_else(too_many)?;
     let mut out = Vec::new();
     out.try_reserve_exact(total).map_err(|_| too_many())?;
-    let drawn = map_units(worth(threads, total), units.len(), interrupt, |context| {
-        let mut stream = Stream::new(seed, Purpose::Pairs, units[context], 0);
-        let scales: Vec<_> = ranges
-            .of(context)
-            .map(|(min, range)| (min, range, decimals(range)))
-            .collect();
-        let mut values = Vec::new();
-        values.try_reserve_exact(per_context).map_err(|_| too_many())?;
-        for trial in 0..trials {
-            if trial % TRIALS_PER_CHECK == 0 {
-                interrupt.check()?;
+    let drawn = map_units(
+        worth(threads, NANOSECONDS * total as f64),
+        units.len(),
+        interrupt,
+        |context| {
+            let mut stream = Stream::new(seed, Purpose::Pairs, units[context], 0);
+            let scales: Vec<_> = ranges
+                .of(context)
+                .map(|(min, range)| (min, range, decimals(range)))
+                .collect();
+            let mut values = Vec::new();
+            values.try_reserve_exact(per_context).map_err(|_| too_many())?;
+            for trial in 0..trials {
+                if trial % TRIALS_PER_CHECK == 0 {
+                    interrupt.check()?;
+                }
+                for &(min, range, decimals) in scales.iter().chain(&scales) {
+                    values.push(round_decimals(min + range * stream.uniform(), decimals));
+                }
             }
-            for &(min, range, decimals) in scales.iter().chain(&scales) {
-                values.push(round_decimals(min + range * stream.uniform(), decimals));
-            }
-        }
-        Ok(values)
-    })?;
+            Ok(values)
+        },
+    )?;
     for values in drawn {
         interrupt.check()?;
         out.extend(values);
@@ -153,16 +158,12 @@ pub(crate) fn values_per_context(name: &str, ranges: &Ranges<'_>, values: &[f64]
     }
 }
 
-/// The threads for that many values: one where waking others costs more than it saves.
-pub(crate) fn worth(threads: usize, values: usize) -> usize {
-    if values < VALUES_WORTH_THREADS { 1 } else { threads }
-}
-
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::parallel::LITTLE;
 
     fn pairs(mins: &[f64], maxs: &[f64], k: usize, units: &[u64], trials: usize, threads: usize) -> Vec<f64> {
         let ranges = Ranges::new(mins, maxs, k).expect("good ranges");
@@ -196,7 +197,8 @@ mod tests {
         fn threads_neighbours_and_later_trials_change_nothing(units in prop::collection::vec(any::<u64>(), 2..5), k in 1usize..6) {
             let (mins, maxs) = (vec![-1.0; k * units.len()], vec![2.5; k * units.len()]);
             // Enough trials to cross the threshold where threads wake.
-            let trials = VALUES_WORTH_THREADS / (2 * k * units.len()) + 1;
+            let values = (1..).find(|&values| NANOSECONDS * f64::from(values) > LITTLE).unwrap_or(0_u32) as usize;
+            let trials = values / (2 * k * units.len()) + 1;
             let all = pairs(&mins, &maxs, k, &units, trials, 1);
             prop_assert_eq!(&all, &pairs(&mins, &maxs, k, &units, trials, 2));
             for (context, unit) in units.iter().enumerate() {

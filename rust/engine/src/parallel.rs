@@ -1,8 +1,10 @@
 //! Independent units on a few threads: the same results in the same order, whatever the number of threads.
 
-use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
 
 use rayon::prelude::*;
+use rayon::{ThreadPool, ThreadPoolBuilder};
 
 use crate::error::{Error, Result};
 
@@ -44,25 +46,56 @@ where
     if threads == 1 || units <= 1 {
         return (0..units).map(checked).collect();
     }
-    let run = || (0..units).into_par_iter().map(checked).collect();
-    if threads == 0 && pool_is_ours() {
-        return run();
-    }
-    rayon::ThreadPoolBuilder::new()
-        .num_threads(threads)
-        .build()
-        .map_err(|e| Error::input("threads", "a number of threads that the system can start", e))?
-        .install(run)
+    on_pool(threads, || (0..units).into_par_iter().map(checked).collect())
 }
 
-/// Whether the shared pool's threads live in this process: a fork copies the pool, but none of its threads.
-fn pool_is_ours() -> bool {
-    static OWNER: AtomicU32 = AtomicU32::new(0);
-    let this = std::process::id();
-    match OWNER.compare_exchange(0, this, Ordering::Relaxed, Ordering::Relaxed) {
-        Ok(_) => true,
-        Err(owner) => owner == this,
+/// `work(0, first), work(1, second), ...` on the parts of `out`, of `unit` numbers each but for the last.
+///
+/// The flag is looked at as in [`map_units`].
+pub fn fill_units<F>(threads: usize, out: &mut [f64], unit: usize, interrupt: &Interrupt, work: F) -> Result<()>
+where
+    F: Fn(usize, &mut [f64]) -> Result<()> + Sync,
+{
+    let checked = |(place, part): (usize, &mut [f64])| interrupt.check().and_then(|()| work(place, part));
+    if threads == 1 || out.len() <= unit {
+        return out.chunks_mut(unit).enumerate().try_for_each(checked);
     }
+    on_pool(threads, || out.par_chunks_mut(unit).enumerate().try_for_each(checked))
+}
+
+/// Nanoseconds of work that waking other threads would not shorten.
+pub(crate) const LITTLE: f64 = 3e5;
+
+/// The threads that work of so many nanoseconds is worth.
+pub fn worth(threads: usize, nanoseconds: f64) -> usize {
+    if nanoseconds < LITTLE { 1 } else { threads }
+}
+
+/// Runs `work` on a pool of so many threads, which is kept: to start threads takes as long as to fit fifty agents.
+fn on_pool<T: Send>(threads: usize, work: impl FnOnce() -> Result<T> + Send) -> Result<T> {
+    /// Pools by their number of threads and the process that they live in: a fork copies a pool, but none of its threads.
+    static POOLS: Mutex<Vec<(usize, u32, Arc<ThreadPool>)>> = Mutex::new(Vec::new());
+    let this = std::process::id();
+    // Where another thread held the lock during a fork, the copy is never released: then the pool is not kept.
+    let mut pools = POOLS.try_lock().ok();
+    let kept = pools.as_ref().and_then(|pools| {
+        let found = pools.iter().find(|(size, owner, _)| (*size, *owner) == (threads, this));
+        found.map(|(_, _, pool)| Arc::clone(pool))
+    });
+    let pool = match kept {
+        Some(pool) => pool,
+        None => {
+            let started = ThreadPoolBuilder::new().num_threads(threads).build();
+            let failed = |e| Error::input("threads", "a number of threads that the system can start", e);
+            let pool = Arc::new(started.map_err(failed)?);
+            if let Some(pools) = &mut pools {
+                pools.push((threads, this, Arc::clone(&pool)));
+            }
+            pool
+        }
+    };
+    drop(pools);
+    pool.install(work)
 }
 
 #[cfg(test)]

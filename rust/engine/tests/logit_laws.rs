@@ -96,7 +96,7 @@ proptest! {
     fn a_refit_from_anywhere_is_a_fit((x, y) in agent(), model in model(), start in prop::collection::vec(-5.0..5.0_f64, 4)) {
         let (_, fresh) = estimate(&model, &x, &y);
         let trials = Trials { differences: &x, choices: &y, counts: None, attributes: ATTRIBUTES };
-        let again = model.refit(trials, &start[..ATTRIBUTES + usize::from(model.intercept)]);
+        let again = model.refit(trials, Some(&start[..ATTRIBUTES + usize::from(model.intercept)]));
         prop_assert_eq!(fresh.is_some(), again.is_some());
         if let (Some(one), Some(other)) = (fresh, again) {
             prop_assert!(one.slopes().iter().zip(&other).all(|(a, b)| close(*a, *b)));

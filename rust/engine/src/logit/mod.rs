@@ -8,7 +8,7 @@ mod firth;
 mod newton;
 mod prior;
 mod problem;
-mod rival;
+pub(crate) mod rival;
 mod separation;
 mod status;
 
@@ -142,8 +142,18 @@ impl Model {
         }
     }
 
+    /// The number of coefficients: slopes, and the intercept where there is one.
+    pub fn parameters(&self, attributes: usize) -> usize {
+        attributes + usize::from(self.intercept)
+    }
+
     /// Fits one agent.
     pub fn fit(&self, trials: Trials) -> Fit {
+        self.fit_from(trials, None)
+    }
+
+    /// [`Model::fit`] from a guess of slopes and (last) the intercept, which changes the steps taken, not the optimum.
+    pub(crate) fn fit_from(&self, trials: Trials, start: Option<&[f64]>) -> Fit {
         let problem = Problem::new(trials, self.estimator, self.intercept);
         let data = status::Data::of(&problem);
         if !data.has_optimum(&problem) {
@@ -152,7 +162,7 @@ impl Model {
                 estimate: None,
             };
         }
-        let optimum = highest(&problem, None);
+        let optimum = highest(&problem, start);
         // Weights that get every choice right separate the choices, whatever rounding hid from the test.
         let separates = problem.separates(&optimum.point.theta);
         if separates && self.estimator == Estimator::MaximumLikelihood {
@@ -179,12 +189,12 @@ impl Model {
     /// The optimum alone, for resamples of data whose fit is known: slopes and (last) the intercept, on the design as
     /// given; `None` where there is no optimum or none was found. `start` is a guess of the same shape; it changes the
     /// steps taken, not the optimum.
-    pub fn refit(&self, trials: Trials, start: &[f64]) -> Option<Vec<f64>> {
+    pub fn refit(&self, trials: Trials, start: Option<&[f64]>) -> Option<Vec<f64>> {
         let problem = Problem::new(trials, self.estimator, self.intercept);
         if !status::exists(&problem) {
             return None;
         }
-        let optimum = highest(&problem, Some(start));
+        let optimum = highest(&problem, start);
         let infinite = self.estimator == Estimator::MaximumLikelihood && problem.separates(&optimum.point.theta);
         (optimum.converged() && !infinite).then(|| {
             let mut out = optimum.point.theta[..problem.dim].to_vec();
@@ -287,12 +297,16 @@ fn uncentred(covariance: &Matrix, problem: &Problem) -> Matrix {
     out
 }
 
-/// Refuses data that no model can be fitted to: wrong lengths, numbers that are not finite, choices beyond 0 and 1.
-pub fn check_trials(differences: &[f64], choices: &[u8], attributes: usize) -> Result<()> {
+/// Refuses numbers of attributes that no model has and lengths that don't belong together.
+pub(crate) fn check_shape(differences: &[f64], choices: &[u8], attributes: usize) -> Result<()> {
     if !(1..=MAX_ATTRIBUTES).contains(&attributes) {
         return Err(Error::input("attributes", format!("1 to {MAX_ATTRIBUTES}"), attributes));
     }
-    check_len("differences", choices.len() * attributes, differences.len())?;
+    check_len("differences", choices.len() * attributes, differences.len())
+}
+
+/// Refuses numbers that are not finite and choices beyond 0 and 1.
+pub(crate) fn check_values(differences: &[f64], choices: &[u8]) -> Result<()> {
     check_finite("differences", differences)?;
     match choices.iter().position(|&c| c > 1) {
         None => Ok(()),

@@ -24,17 +24,23 @@ pub struct Priors {
     pub intercept: InterceptPrior,
 }
 
-impl Default for Priors {
-    /// N(0, 1) on the slopes (the paper, Appendix C) and Student-t(3, 0, 2.5) on the intercept (brms's default).
+impl Default for InterceptPrior {
+    /// Student-t(3, 0, 2.5), brms's default.
     fn default() -> Self {
-        let intercept = InterceptPrior {
+        Self {
             degrees_of_freedom: 3.0,
             location: 0.0,
             scale: 2.5,
-        };
+        }
+    }
+}
+
+impl Default for Priors {
+    /// N(0, 1) on the slopes (the paper, Appendix C) and brms's default on the intercept.
+    fn default() -> Self {
         Self {
             slope_sd: 1.0,
-            intercept,
+            intercept: InterceptPrior::default(),
         }
     }
 }
@@ -76,8 +82,28 @@ pub(crate) struct Term {
 }
 
 impl InterceptPrior {
-    pub(super) fn is_flat(&self) -> bool {
+    pub(crate) fn is_flat(&self) -> bool {
         self.scale.is_infinite()
+    }
+
+    /// Whether the density is log-concave: flat or normal.
+    pub(crate) fn is_concave(&self) -> bool {
+        self.is_flat() || self.degrees_of_freedom.is_infinite()
+    }
+
+    /// The squared distance from the location within which a Student-t density is log-concave.
+    pub(crate) fn inflection_squared(&self) -> f64 {
+        self.degrees_of_freedom * self.scale * self.scale
+    }
+
+    /// A bound on the third derivative of the log density.
+    pub(crate) fn bend(&self) -> f64 {
+        if self.is_concave() {
+            return 0.0;
+        }
+        // The slope is -(nu + 1) / sqrt(v) f(u / sqrt(v)) with v the squared inflection and f(x) = x / (1 + x^2), whose
+        // third derivative is -6 at zero and smaller elsewhere.
+        6.0 * (self.degrees_of_freedom + 1.0) * self.inflection_squared().powf(-1.5)
     }
 
     /// Log density up to its constant.

@@ -42,7 +42,7 @@ impl<'a> Trials<'a> {
     }
 
     /// The average differences; zeros without trials.
-    pub(super) fn means(&self) -> Vector {
+    pub(crate) fn means(&self) -> Vector {
         let mut means = ZERO_VECTOR;
         let total = self.total();
         if total > 0.0 {

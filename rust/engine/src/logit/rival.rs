@@ -51,7 +51,7 @@ fn along_the_way(problem: &Problem) -> Vec<Vector> {
 
 fn beyond_the_mode(problem: &Problem, mode: &Point, priors: &Priors) -> Vec<Vector> {
     let prior = priors.intercept;
-    if !problem.intercept || prior.is_flat() || prior.degrees_of_freedom.is_infinite() {
+    if !problem.intercept || prior.is_concave() {
         return Vec::new();
     }
     let last = problem.dim - 1;
@@ -61,7 +61,7 @@ fn beyond_the_mode(problem: &Problem, mode: &Point, priors: &Priors) -> Vec<Vect
         theta[last] = intercept;
         theta
     };
-    let inflection_squared = prior.degrees_of_freedom * prior.scale * prior.scale;
+    let inflection_squared = prior.inflection_squared();
     let (a, b) = problem.tally();
     if away == 0.0 {
         return Vec::new();
@@ -90,6 +90,37 @@ fn beyond_the_mode(problem: &Problem, mode: &Point, priors: &Priors) -> Vec<Vect
     }
 }
 
+/// Whether the first bound proves that a mode at `intercept` is the highest, which is no lower than `floor`. Of the
+/// choices, `chosen` are A and B; `slack` is the slopes' variance times the squared length of the sum of A's (or of B's,
+/// which is as long) centred rows.
+pub(crate) fn excluded(prior: &InterceptPrior, intercept: f64, chosen: [f64; 2], slack: f64, floor: f64) -> bool {
+    let away = intercept - prior.location;
+    if away == 0.0 {
+        return true;
+    }
+    if away * away >= prior.inflection_squared() {
+        return false;
+    }
+    let beyond = prior.location + prior.inflection_squared() / away;
+    let against = if away > 0.0 { chosen[1] } else { chosen[0] };
+    let most = bound(against, slack, away.signum() * beyond);
+    if most < floor {
+        return true;
+    }
+    // Slopes of zero and the log odds of all choices are another floor, which costs logarithms.
+    let [a, b] = chosen;
+    let likelihood = a * (a / (a + b)).ln() + b * (b / (a + b)).ln();
+    prior.term(beyond).value + most < likelihood + prior.term((a / b).ln()).value
+}
+
+/// The first bound on log likelihood and slope prior beyond an intercept that lies at `far` on the side of interest, with
+/// as many choices `against` that side.
+fn bound(against: f64, slack: f64, far: f64) -> f64 {
+    let loss = (against * far).max(0.0);
+    let share = if slack > loss { loss / slack } else { 1.0 };
+    (0.5 * share * share * slack - share * loss).min(0.0)
+}
+
 /// The first bound on the objective beyond an intercept, on the side that `side` (1 or -1) says.
 fn against(problem: &Problem, prior: &InterceptPrior, slope_sd: f64, side: f64, beyond: f64) -> f64 {
     let (mut count, mut sum) = (0.0, ZERO_VECTOR);
@@ -100,9 +131,7 @@ fn against(problem: &Problem, prior: &InterceptPrior, slope_sd: f64, side: f64, 
         }
     }
     let slack = slope_sd * slope_sd * dot(&sum[..problem.dim - 1], &sum[..problem.dim - 1]);
-    let loss = (count * side * beyond).max(0.0);
-    let share = if slack > loss { loss / slack } else { 1.0 };
-    prior.term(beyond).value + (0.5 * share * share * slack - share * loss).min(0.0)
+    prior.term(beyond).value + bound(count, slack, side * beyond)
 }
 
 /// The optimum without a prior on the intercept, which is close to the mode where there is much data.

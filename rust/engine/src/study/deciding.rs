@@ -34,6 +34,14 @@ impl Decisions {
         &self.differences[attribute * trials..][..trials]
     }
 
+    /// Appends the differences, trial after trial.
+    pub fn rows(&self, attributes: usize, out: &mut Vec<f64>) {
+        let trials = self.trials();
+        for t in 0..trials {
+            out.extend((0..attributes).map(|i| self.differences[i * trials + t]));
+        }
+    }
+
     /// Draws anew, in place. Every trial takes one word for each attribute and one for the choice, so that more decisions
     /// extend the same sequence. A design, flat (trials, attributes), takes the place of the differences that the words
     /// say, and leaves the words of the choices where they are.

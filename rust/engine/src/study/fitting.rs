@@ -1,34 +1,19 @@
-//! Posterior modes of many small agents, fast: Newton's method on columns, with a proof of the optimum or a way out.
-//!
-//! The optimum is that of [`crate::logit`], reached without its safeguards: plain Newton steps, attributes in columns, a
-//! constant number of them. A mode that plain steps reach is taken only where the objective is strictly concave around
-//! it and provably nowhere higher (the first bound of `logit::rival`); everything else goes the long way through
-//! [`Model::refit`]. The test of separation is left out: a posterior mode exists for separated choices too.
+//! Weights from the choices of simulated agents: posterior modes in the lanes, and what the choices say besides.
 
+use crate::error::Result;
+use crate::lanes::{self, Objective, Path};
 use crate::logit::{Estimator, Model, Priors, Trials};
 
 use super::deciding::Decisions;
-use super::factor::Factor;
-use super::logistic::logistic;
 
-/// Trials are filled up with empty ones to a multiple of this, so that sums have as many independent parts.
-const LANES: usize = 8;
-
-/// The numbers of as many trials, worked on side by side.
-type Lanes = [f64; LANES];
-
-/// After a step this small the curvature hardly changes, and the last one serves for all further steps.
-const CLOSE: f64 = 0.01;
-
-/// The error that is left: steps shrink at least as fast as the last one did, so the next is foreseen.
-const SMALL: f64 = 1e-11;
-
-/// Steps before the long way; three with a curvature of their own and one or two without are usual.
-const STEPS: usize = 25;
+/// Agents that are best fitted together.
+pub const TOGETHER: usize = lanes::MOST;
 
 /// Weights from one agent's choices.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Fitted {
+    /// Whether a posterior mode was found; if not, nothing else says anything.
+    pub found: bool,
     /// Slopes, then the intercept, on the design as given.
     pub coefficients: Vec<f64>,
     /// Choices predicted in sample, with the intercept and by the slopes alone; ties count as B.
@@ -38,317 +23,110 @@ pub struct Fitted {
     pub scalable: bool,
 }
 
-/// Fits agents one after another in the same working space.
+/// Fits agents in the same working space.
 #[derive(Debug, Clone)]
 pub struct Fitter {
-    priors: Priors,
-    /// Centred differences and, last, ones; (parameters, blocks).
-    columns: Vec<Lanes>,
-    means: Vec<f64>,
-    chose_a: Vec<Lanes>,
-    /// Log odds and then probabilities of A.
-    probabilities: Vec<Lanes>,
-    missed: Vec<Lanes>,
-    variances: Vec<Lanes>,
-    weighted: Vec<Lanes>,
-    blocks: usize,
+    model: Model,
+    path: Path,
+    /// Differences, agent after agent, trial after trial.
+    differences: Vec<f64>,
+    choices: Vec<u8>,
+    /// Coefficients, agent after agent.
+    rows: Vec<f64>,
+    /// Log odds of one agent, without the intercept.
+    odds: Vec<f64>,
     /// Agents that went the long way.
     pub long_way: usize,
 }
 
 impl Fitter {
-    /// A fitter under these priors.
-    pub const fn new(priors: Priors) -> Self {
-        Self {
-            priors,
-            columns: Vec::new(),
-            means: Vec::new(),
-            chose_a: Vec::new(),
-            probabilities: Vec::new(),
-            missed: Vec::new(),
-            variances: Vec::new(),
-            weighted: Vec::new(),
-            blocks: 0,
+    /// A fitter under these priors; an error where the environment asks for a path that there is not.
+    pub fn new(priors: Priors) -> Result<Self> {
+        Ok(Self {
+            model: Model {
+                estimator: Estimator::Map(priors),
+                intercept: true,
+            },
+            path: Path::chosen()?,
+            differences: Vec::new(),
+            choices: Vec::new(),
+            rows: Vec::new(),
+            odds: Vec::new(),
             long_way: 0,
-        }
-    }
-
-    /// The posterior mode; `None` where none was found.
-    pub fn fit(&mut self, decisions: &Decisions, attributes: usize, out: &mut Fitted) -> bool {
-        self.load(decisions, attributes);
-        out.coefficients.clear();
-        let quick = match attributes {
-            1 => self.climb::<2>(&mut out.coefficients),
-            2 => self.climb::<3>(&mut out.coefficients),
-            3 => self.climb::<4>(&mut out.coefficients),
-            4 => self.climb::<5>(&mut out.coefficients),
-            5 => self.climb::<6>(&mut out.coefficients),
-            6 => self.climb::<7>(&mut out.coefficients),
-            7 => self.climb::<8>(&mut out.coefficients),
-            8 => self.climb::<9>(&mut out.coefficients),
-            _ => false,
-        };
-        if !quick {
-            self.long_way += 1;
-            if !self.go_long(decisions, attributes, &mut out.coefficients) {
-                return false;
-            }
-        }
-        let chosen: f64 = decisions.chose_a.iter().sum();
-        let trials = decisions.trials();
-        out.scalable = trials > attributes && chosen > 0.0 && chosen < trials as f64;
-        out.predicted = self.predicted(decisions, &out.coefficients);
-        true
-    }
-
-    fn load(&mut self, decisions: &Decisions, attributes: usize) {
-        let trials = decisions.trials();
-        self.blocks = trials.div_ceil(LANES);
-        self.columns.resize((attributes + 1) * self.blocks, [0.0; LANES]);
-        self.means.clear();
-        for (i, column) in self.columns.chunks_exact_mut(self.blocks).enumerate() {
-            if i == attributes {
-                column.fill([1.0; LANES]);
-                empty(column, trials);
-                continue;
-            }
-            let source = decisions.column(i);
-            let mean = source.iter().sum::<f64>() / trials as f64;
-            let values = column.as_flattened_mut().iter_mut().zip(source);
-            values.for_each(|(z, d)| *z = d - mean);
-            empty(column, trials);
-            self.means.push(mean);
-        }
-        for space in [
-            &mut self.chose_a,
-            &mut self.probabilities,
-            &mut self.missed,
-            &mut self.variances,
-            &mut self.weighted,
-        ] {
-            space.resize(self.blocks, [0.0; LANES]);
-        }
-        self.chose_a.as_flattened_mut()[..trials].copy_from_slice(&decisions.chose_a);
-        empty(&mut self.chose_a, trials);
-    }
-
-    /// Plain Newton steps in `D` parameters; false without a proved optimum.
-    fn climb<const D: usize>(&mut self, out: &mut Vec<f64>) -> bool {
-        let mut theta = self.start::<D>();
-        let (mut factor, mut last) = (Factor::default(), 1.0);
-        for _ in 0..STEPS {
-            self.log_odds(&theta);
-            logistic(self.probabilities.as_flattened_mut());
-            let gradient = self.gradient(&theta);
-            if last > CLOSE {
-                match Factor::new(&self.curvature(&theta)) {
-                    Some(found) => factor = found,
-                    None => return false,
-                }
-            }
-            let (here, step) = (theta, factor.solve(&gradient));
-            if step.iter().any(|s| s.is_nan()) {
-                return false;
-            }
-            (0..D).for_each(|i| theta[i] += step[i]);
-            let largest = step.iter().fold(0.0, |m: f64, s| m.max(s.abs()));
-            if largest * largest <= SMALL * last {
-                // The point before the last step is no higher than the mode, so the proof is on the safe side.
-                if !self.highest(&here) {
-                    return false;
-                }
-                out.extend(theta);
-                out[D - 1] -= (0..D - 1).map(|i| theta[i] * self.means[i]).sum::<f64>();
-                return true;
-            }
-            last = largest;
-        }
-        false
-    }
-
-    /// One Newton step from slopes of zero with the diagonal of the curvature alone: as close as a full one, and cheaper.
-    fn start<const D: usize>(&mut self) -> [f64; D] {
-        let trials: f64 = lane_dot(self.column(D - 1), self.column(D - 1));
-        let chosen: f64 = self.chose_a.as_flattened().iter().sum();
-        let mut theta = [0.0; D];
-        theta[D - 1] = ((chosen + 0.5) / (trials - chosen + 0.5)).ln();
-        let share = (chosen + 0.5) / (trials + 1.0);
-        let precision = (self.priors.slope_sd * self.priors.slope_sd).recip();
-        for i in 0..D - 1 {
-            let column = self.column(i);
-            // Columns are centred, so the share of A has no part in this.
-            let gradient = lane_dot(&self.chose_a, column);
-            theta[i] = gradient / (share * (1.0 - share) * lane_dot(column, column) + precision);
-        }
-        theta
-    }
-
-    fn column(&self, i: usize) -> &[Lanes] {
-        &self.columns[i * self.blocks..][..self.blocks]
-    }
-
-    fn log_odds<const D: usize>(&mut self, theta: &[f64; D]) {
-        let columns: [_; D] = std::array::from_fn(|i| &self.columns[i * self.blocks..][..self.blocks]);
-        for (block, odds) in self.probabilities.iter_mut().enumerate() {
-            let mut sums = [0.0; LANES];
-            for (column, slope) in columns.iter().zip(theta) {
-                for (sum, z) in sums.iter_mut().zip(&column[block]) {
-                    *sum += slope * z;
-                }
-            }
-            *odds = sums;
-        }
-    }
-
-    /// The gradient of the log posterior; empty trials have columns of zeros and so no part in it.
-    fn gradient<const D: usize>(&mut self, theta: &[f64; D]) -> [f64; D] {
-        for ((missed, p), y) in self.missed.iter_mut().zip(&self.probabilities).zip(&self.chose_a) {
-            *missed = std::array::from_fn(|lane| y[lane] - p[lane]);
-        }
-        let precision = (self.priors.slope_sd * self.priors.slope_sd).recip();
-        let mut gradient = [0.0; D];
-        for i in 0..D {
-            let prior = if i < D - 1 {
-                -precision * theta[i]
-            } else {
-                self.priors.intercept.term(theta[i]).slope
-            };
-            gradient[i] = lane_dot(&self.missed, self.column(i)) + prior;
-        }
-        gradient
-    }
-
-    /// The lower triangle of minus the Hessian of the log posterior.
-    fn curvature<const D: usize>(&mut self, theta: &[f64; D]) -> [[f64; D]; D] {
-        for (variance, p) in self.variances.iter_mut().zip(&self.probabilities) {
-            *variance = p.map(|p| p * (1.0 - p));
-        }
-        let precision = (self.priors.slope_sd * self.priors.slope_sd).recip();
-        let mut curvature = [[0.0; D]; D];
-        for i in 0..D {
-            let column = &self.columns[i * self.blocks..][..self.blocks];
-            for ((weighted, variance), z) in self.weighted.iter_mut().zip(&self.variances).zip(column) {
-                *weighted = std::array::from_fn(|lane| variance[lane] * z[lane]);
-            }
-            for j in 0..=i {
-                curvature[i][j] = lane_dot(&self.weighted, self.column(j));
-            }
-            curvature[i][i] += if i < D - 1 {
-                precision
-            } else {
-                self.priors.intercept.term(theta[i]).curvature
-            };
-        }
-        curvature
-    }
-
-    /// Whether no mode is higher than this one: see `logit::rival`, of which this is the first bound.
-    fn highest<const D: usize>(&self, theta: &[f64; D]) -> bool {
-        let prior = self.priors.intercept;
-        if prior.scale.is_infinite() || prior.degrees_of_freedom.is_infinite() {
-            return true;
-        }
-        let away = theta[D - 1] - prior.location;
-        let inflection_squared = prior.degrees_of_freedom * prior.scale * prior.scale;
-        if away * away >= inflection_squared {
-            return false;
-        }
-        let variance = self.priors.slope_sd * self.priors.slope_sd;
-        let squares: f64 = theta[..D - 1].iter().map(|b| b * b).sum();
-        let here = self.log_likelihood() - 0.5 * squares / variance + prior.term(theta[D - 1]).value;
-        let side = if away < 0.0 { -1.0 } else { 1.0 };
-        let beyond = inflection_squared / away.abs();
-        // Trials that chose against the side: B above the location, A below it.
-        let against = |i: usize| {
-            let with_a = lane_dot(&self.chose_a, self.column(i));
-            if side > 0.0 {
-                lane_dot(self.column(D - 1), self.column(i)) - with_a
-            } else {
-                with_a
-            }
-        };
-        let slack: f64 = 0.5 * variance * (0..D - 1).map(|i| against(i).powi(2)).sum::<f64>();
-        let far = prior.location + side * beyond;
-        prior.term(far).value + (slack - against(D - 1) * side * far).min(0.0) < here
-    }
-
-    /// The log likelihood at the present probabilities: the logarithm of products that stay in range.
-    fn log_likelihood(&self) -> f64 {
-        let trials = self.column(self.means.len()).as_flattened();
-        let (mut sum, mut product) = (0.0, 1.0);
-        let chances = self
-            .probabilities
-            .as_flattened()
-            .iter()
-            .zip(self.chose_a.as_flattened());
-        for ((p, y), counts) in chances.zip(trials) {
-            let chance = 1.0 - counts + counts * (1.0 - y + (2.0 * y - 1.0) * p);
-            product *= chance;
-            if product < 1e-200 {
-                sum += f64::ln(product);
-                product = 1.0;
-            }
-        }
-        sum + product.ln()
-    }
-
-    fn go_long(&self, decisions: &Decisions, attributes: usize, out: &mut Vec<f64>) -> bool {
-        let trials = decisions.trials();
-        let rows: Vec<f64> = (0..trials)
-            .flat_map(|t| (0..attributes).map(move |i| decisions.differences[i * trials + t]))
-            .collect();
-        let choices: Vec<u8> = decisions.chose_a.iter().map(|y| u8::from(*y == 1.0)).collect();
-        let model = Model {
-            estimator: Estimator::Map(self.priors),
-            intercept: true,
-        };
-        let trials = Trials {
-            differences: &rows,
-            choices: &choices,
-            counts: None,
-            attributes,
-        };
-        model.refit(trials, &vec![0.0; attributes + 1]).is_some_and(|found| {
-            out.clear();
-            out.extend(found);
-            true
         })
     }
 
-    fn predicted(&mut self, decisions: &Decisions, coefficients: &[f64]) -> (usize, usize) {
-        let (slopes, intercept) = coefficients.split_at(coefficients.len() - 1);
-        let sums = &mut self.probabilities.as_flattened_mut()[..decisions.trials()];
-        sums.fill(0.0);
-        for (i, slope) in slopes.iter().enumerate() {
-            sums.iter_mut()
-                .zip(decisions.column(i))
-                .for_each(|(sum, d)| *sum += slope * d);
+    /// The posterior modes of agents, all of the same number of attributes.
+    pub fn fit(&mut self, agents: &[Decisions], attributes: usize, out: &mut Vec<Fitted>) {
+        self.differences.clear();
+        self.choices.clear();
+        for decisions in agents {
+            decisions.rows(attributes, &mut self.differences);
+            self.choices
+                .extend(decisions.chose_a.iter().map(|y| u8::from(*y == 1.0)));
         }
-        let right = |shift: f64| {
-            let pairs = sums.iter().zip(&decisions.chose_a);
-            pairs.filter(|(sum, y)| (**sum + shift > 0.0) == (**y == 1.0)).count()
-        };
-        (right(intercept[0]), right(0.0))
+        let (mut trials, mut from) = (Vec::with_capacity(agents.len()), 0);
+        for decisions in agents {
+            let to = from + decisions.trials();
+            trials.push(Trials {
+                differences: &self.differences[from * attributes..to * attributes],
+                choices: &self.choices[from..to],
+                counts: None,
+                attributes,
+            });
+            from = to;
+        }
+        let width = attributes + 1;
+        self.rows.clear();
+        self.rows.resize(agents.len() * width, f64::NAN);
+        if let Some(objective) = Objective::of(&self.model) {
+            lanes::modes(
+                self.path,
+                &objective,
+                0..agents.len(),
+                |agent| trials[agent],
+                &mut self.rows,
+            );
+        }
+        out.resize(agents.len(), Fitted::default());
+        for (place, fitted) in out.iter_mut().enumerate() {
+            let row = &self.rows[place * width..][..width];
+            fitted.coefficients.clear();
+            if row[0].is_nan() {
+                self.long_way += 1;
+                fitted
+                    .coefficients
+                    .extend(self.model.refit(trials[place], None).iter().flatten());
+            } else {
+                fitted.coefficients.extend(row);
+            }
+            fitted.found = !fitted.coefficients.is_empty();
+            if !fitted.found {
+                continue;
+            }
+            let decisions = &agents[place];
+            let chosen: f64 = decisions.chose_a.iter().sum();
+            let trials = decisions.trials();
+            fitted.scalable = trials > attributes && chosen > 0.0 && chosen < trials as f64;
+            fitted.predicted = predicted(decisions, &fitted.coefficients, &mut self.odds);
+        }
     }
 }
 
-/// Makes the places behind the trials zeros, which have no part in any sum.
-fn empty(column: &mut [Lanes], trials: usize) {
-    column.as_flattened_mut()[trials..].fill(0.0);
-}
-
-/// A scalar product summed in [`LANES`] independent parts.
-#[inline(always)]
-fn lane_dot(a: &[Lanes], b: &[Lanes]) -> f64 {
-    let mut sums = [0.0; LANES];
-    for (a, b) in a.iter().zip(b) {
-        for lane in 0..LANES {
-            sums[lane] += a[lane] * b[lane];
-        }
+/// Choices predicted with the intercept and by the slopes alone.
+fn predicted(decisions: &Decisions, coefficients: &[f64], odds: &mut Vec<f64>) -> (usize, usize) {
+    let (slopes, intercept) = coefficients.split_at(coefficients.len() - 1);
+    odds.clear();
+    odds.resize(decisions.trials(), 0.0);
+    for (i, slope) in slopes.iter().enumerate() {
+        let pairs = odds.iter_mut().zip(decisions.column(i));
+        pairs.for_each(|(sum, d)| *sum += slope * d);
     }
-    // Halves added to halves, as vector instructions can.
-    let four: [f64; LANES / 2] = std::array::from_fn(|lane| sums[lane] + sums[lane + LANES / 2]);
-    (four[0] + four[2]) + (four[1] + four[3])
+    let right = |shift: f64| {
+        let pairs = odds.iter().zip(&decisions.chose_a);
+        pairs.filter(|(sum, y)| (**sum + shift > 0.0) == (**y == 1.0)).count()
+    };
+    (right(intercept[0]), right(0.0))
 }
 
 #[cfg(test)]
@@ -373,26 +151,34 @@ mod tests {
     proptest! {
         // Biases up to 12 make constant choices and second modes, which must go the long way.
         #[test]
-        fn the_optimum_of_the_safeguarded_fit(trials in 1usize..120, k in 1usize..10, seed: u64, slope in 0.0..60.0_f64, bias in -12.0..12.0_f64) {
-            let data = decisions(trials, k, seed, slope, bias);
-            let mut fitter = Fitter::new(Priors::default());
-            let mut found = Fitted::default();
-            prop_assert!(fitter.fit(&data, k, &mut found));
-            let mut expected = Vec::new();
-            prop_assert!(fitter.go_long(&data, k, &mut expected));
-            for (a, b) in found.coefficients.iter().zip(&expected) {
-                prop_assert!((a - b).abs() < 1e-9 * (1.0 + b.abs()), "{found:?} {expected:?}");
+        fn the_optimum_of_the_safeguarded_fit(
+            many in prop::collection::vec((1usize..120, any::<u64>(), 0.0..60.0_f64, -12.0..12.0_f64), 1..12),
+            k in 1usize..10,
+        ) {
+            let agents: Vec<Decisions> = many.iter().map(|&(t, seed, slope, bias)| decisions(t, k, seed, slope, bias)).collect();
+            let mut fitter = Fitter::new(Priors::default()).expect("a path");
+            let mut found = Vec::new();
+            fitter.fit(&agents, k, &mut found);
+            for (data, fitted) in agents.iter().zip(&found) {
+                let mut rows = Vec::new();
+                data.rows(k, &mut rows);
+                let choices: Vec<u8> = data.chose_a.iter().map(|y| u8::from(*y == 1.0)).collect();
+                let trials = Trials { differences: &rows, choices: &choices, counts: None, attributes: k };
+                let expected = fitter.model.refit(trials, None).expect("a posterior mode");
+                for (a, b) in fitted.coefficients.iter().zip(&expected) {
+                    prop_assert!((a - b).abs() < 1e-9 * (1.0 + b.abs()), "{fitted:?} {expected:?}");
+                }
             }
         }
     }
 
     #[test]
     fn ordinary_agents_take_the_short_way() {
-        let mut fitter = Fitter::new(Priors::default());
-        let mut found = Fitted::default();
-        for seed in 0..500 {
-            assert!(fitter.fit(&decisions(50, 5, seed, 5.0, 0.3), 5, &mut found));
-        }
+        let mut fitter = Fitter::new(Priors::default()).expect("a path");
+        let agents: Vec<Decisions> = (0..500).map(|seed| decisions(50, 5, seed, 5.0, 0.3)).collect();
+        let mut found = Vec::new();
+        fitter.fit(&agents, 5, &mut found);
+        assert!(found.iter().all(|fitted| fitted.found));
         assert!(fitter.long_way <= 5, "{}", fitter.long_way);
     }
 }

@@ -1,7 +1,7 @@
 //! The simulated study: whole replicates, from contexts to accuracies, with nothing but numbers in and out.
 //!
 //! Reading order: `settings` (every quantity), `latent` (what is true), `designs` and `deciding` (pairs and choices),
-//! `replies` (reports), `fitting`, `factor` and `logistic` (weights from choices, fast), `normal` (draws, fast), `entries`
+//! `replies` (reports), `fitting` (weights from choices), `logistic` and `normal` (draws, fast), `entries`
 //! (weights beside reports), `replicate` (one model's study), `columns` (the figures). A replicate depends on its settings,
 //! seed and number alone: each agent has streams of its own for its truth, its decisions and each set of replies.
 
@@ -9,7 +9,6 @@ mod columns;
 mod deciding;
 mod designs;
 mod entries;
-mod factor;
 mod fitting;
 mod latent;
 mod logistic;
@@ -22,7 +21,7 @@ pub use columns::{CONTRASTS, ContrastFigures, Figures, GroupFigures, REASONS, Se
 pub use deciding::Decisions;
 pub use designs::Designs;
 pub use entries::Table;
-pub use fitting::{Fitted, Fitter};
+pub use fitting::{Fitted, Fitter, TOGETHER};
 pub use latent::Agent;
 pub use replicate::{Raw, Simulated, dump};
 pub use replies::{Key, Replies, model_scales};

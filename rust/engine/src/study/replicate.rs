@@ -8,7 +8,7 @@ use super::columns::{GroupFigures, SetFigures};
 use super::deciding::Decisions;
 use super::designs::{Checked, Designs};
 use super::entries::{Table, mean, spread};
-use super::fitting::{Fitted, Fitter};
+use super::fitting::{Fitter, TOGETHER};
 use super::latent::{Agent, LARGEST};
 use super::replies::{Key, Replies, model_scales};
 use super::settings::{Group, Set, Settings};
@@ -93,36 +93,43 @@ impl Simulated {
         interrupt: &Interrupt,
     ) -> Result<()> {
         let (k, place) = (settings.attributes(), group as usize);
-        let (mut decisions, mut fitter, mut fitted) =
-            (Decisions::default(), Fitter::new(Priors::default()), Fitted::default());
+        let mut decisions: [Decisions; TOGETHER] = Default::default();
+        let (mut fitter, mut fits) = (Fitter::new(Priors::default())?, Vec::new());
         let (mut agreeing, mut right) = (0, (0, 0));
         let (mut lengths, mut intercepts) = (Vec::new(), Vec::new());
-        for (index, agent) in self.agents[place].iter().enumerate() {
+        for first in (0..self.agents[place].len()).step_by(TOGETHER) {
             interrupt.check()?;
-            let design = designs.of(settings, group, index, key.2);
-            decisions.draw(settings, agent, group, index, key, design.map(|one| one.differences));
-            if let Some(raw) = raw.as_deref_mut() {
-                keep(&decisions, k, &mut raw.differences[place], &mut raw.choices[place]);
+            let agents = &self.agents[place][first..];
+            let decisions = &mut decisions[..TOGETHER.min(agents.len())];
+            for (l, (decisions, agent)) in decisions.iter_mut().zip(agents).enumerate() {
+                let index = first + l;
+                let design = designs.of(settings, group, index, key.2);
+                decisions.draw(settings, agent, group, index, key, design.map(|one| one.differences));
+                if let Some(raw) = raw.as_deref_mut() {
+                    keep(decisions, k, &mut raw.differences[place], &mut raw.choices[place]);
+                }
+                if group == Group::Trained {
+                    agreeing += decisions.agreeing(&agent.targets);
+                    self.targets.known[index] = true;
+                    self.targets.row_mut(index).copy_from_slice(&agent.targets);
+                }
             }
-            if group == Group::Trained {
-                agreeing += decisions.agreeing(&agent.targets);
-                self.targets.known[index] = true;
-                self.targets.row_mut(index).copy_from_slice(&agent.targets);
-            }
-            if !fitter.fit(&decisions, k, &mut fitted) {
-                continue;
-            }
-            right.0 += fitted.predicted.0;
-            intercepts.push(fitted.coefficients[k]);
-            let slopes = &fitted.coefficients[..k];
-            let largest = slopes.iter().fold(0.0, |m: f64, b| m.max(b.abs()));
-            let full_rank = design.is_none_or(|one| one.full_rank);
-            if fitted.scalable && full_rank && largest > 0.0 {
-                let row = self.weights[place].row_mut(index);
-                row.iter_mut().zip(slopes).for_each(|(w, b)| *w = b / largest * LARGEST);
-                self.weights[place].known[index] = true;
-                right.1 += fitted.predicted.1;
-                lengths.push(slopes.iter().map(|b| b * b).sum::<f64>().sqrt().ln());
+            fitter.fit(decisions, k, &mut fits);
+            for (l, fitted) in fits.iter().enumerate().filter(|(_, fitted)| fitted.found) {
+                let index = first + l;
+                right.0 += fitted.predicted.0;
+                intercepts.push(fitted.coefficients[k]);
+                let slopes = &fitted.coefficients[..k];
+                let largest = slopes.iter().fold(0.0, |m: f64, b| m.max(b.abs()));
+                let design = designs.of(settings, group, index, key.2);
+                let full_rank = design.is_none_or(|one| one.full_rank);
+                if fitted.scalable && full_rank && largest > 0.0 {
+                    let row = self.weights[place].row_mut(index);
+                    row.iter_mut().zip(slopes).for_each(|(w, b)| *w = b / largest * LARGEST);
+                    self.weights[place].known[index] = true;
+                    right.1 += fitted.predicted.1;
+                    lengths.push(slopes.iter().map(|b| b * b).sum::<f64>().sqrt().ln());
+                }
             }
         }
         let trials = |agents: usize| (agents * settings.decisions(group)) as f64;
@@ -175,9 +182,7 @@ impl Simulated {
 }
 
 fn keep(decisions: &Decisions, k: usize, differences: &mut Vec<f64>, choices: &mut Vec<f64>) {
-    for t in 0..decisions.trials() {
-        differences.extend((0..k).map(|i| decisions.column(i)[t]));
-    }
+    decisions.rows(k, differences);
     choices.extend(&decisions.chose_a);
 }
 

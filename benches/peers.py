@@ -1,0 +1,242 @@
+"""Other ways to fit the same posterior modes: each takes (agents, trials, attributes) and choices of 0.0 and 1.0.
+
+All maximise the log likelihood less half the squared slopes; the intercept is free. A peer that isn't installed is left
+out. Those written here are as fast as their language was found to allow: agents along the axis that vectorises.
+"""
+
+import importlib
+import importlib.util
+import os
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+Floats = NDArray[np.float64]
+Fit = Callable[[Floats, Floats], Floats]
+
+YARDSTICK = Path(__file__).parents[2] / "shared" / "yardstick"
+"""A C reference that is no part of this project, beside the repository where its authors have it."""
+
+
+def penalty(attributes: int) -> Floats:
+    """On slopes and, last, the intercept."""
+    return np.append(np.ones(attributes), 0.0)
+
+
+def scikit_learn(solver: str) -> Fit:
+    import sklearn
+    from sklearn.linear_model import LogisticRegression
+
+    def fit(x: Floats, y: Floats) -> Floats:
+        out = np.empty((len(x), x.shape[2] + 1))
+        model = LogisticRegression(C=1.0, solver=solver, tol=1e-6, max_iter=1_000)
+        with sklearn.config_context(assume_finite=True, skip_parameter_validation=True):
+            for i in range(len(x)):
+                model.fit(x[i], y[i])
+                out[i, :-1], out[i, -1] = model.coef_[0], model.intercept_[0]
+        return out
+
+    return fit
+
+
+def statsmodels() -> Fit:
+    from statsmodels.base._penalized import PenalizedMixin
+    from statsmodels.base._penalties import L2
+    from statsmodels.discrete.discrete_model import Logit
+
+    class PenalizedLogit(PenalizedMixin, Logit):
+        """statsmodels's own mixin on its own model; with Newton the fastest of its penalised fits on these data."""
+
+    def fit(x: Floats, y: Floats) -> Floats:
+        out = np.empty((len(x), x.shape[2] + 1))
+        ones, weights = np.ones((x.shape[1], 1)), penalty(x.shape[2]) / 2
+        for i in range(len(x)):
+            model = PenalizedLogit(y[i], np.hstack([x[i], ones]), penal=L2(weights=weights), pen_weight=1.0)
+            out[i] = model.fit(method="newton", tol=1e-8, disp=False).params
+        return out
+
+    return fit
+
+
+def numpy_blocked() -> Fit:
+    def fit(x: Floats, y: Floats) -> Floats:
+        """Newton on blocks of agents that fit into the processor's cache; agents that have arrived leave the block."""
+        ridge = penalty(x.shape[2])
+        out = np.zeros((len(x), len(ridge)))
+        for start in range(0, len(x), 256):
+            block = slice(start, start + 256)
+            design = np.concatenate([x[block], np.ones((*x[block].shape[:2], 1))], axis=2)
+            transposed, choices = np.ascontiguousarray(design.transpose(0, 2, 1)), y[block]
+            live = start + np.arange(len(design))
+            while len(live):
+                now = out[live]
+                p = 1 / (1 + np.exp(-np.matmul(design, now[:, :, None])[:, :, 0]))
+                gradient = np.matmul(transposed, (choices - p)[:, :, None])[:, :, 0] - ridge * now
+                curvature = np.matmul(transposed * (p * (1 - p))[:, None, :], design) + np.diag(ridge)
+                step = np.linalg.solve(curvature, gradient[:, :, None])[:, :, 0]
+                out[live] = now + step
+                # Newton's error squares: a last step below 1e-5 leaves a gradient below 1e-9.
+                moving = np.abs(step).max(axis=1) > 1e-5
+                if not moving.all():
+                    live, choices = live[moving], choices[moving]
+                    design, transposed = design[moving], transposed[moving]
+        return out
+
+    return fit
+
+
+def jax_batched() -> Fit:
+    import jax
+
+    jax.config.update("jax_enable_x64", True)
+
+    @jax.jit
+    def modes(x: jax.Array, y: jax.Array) -> jax.Array:
+        """Six Newton steps, written out entry by entry: XLA's batched solvers take one small matrix at a time."""
+        columns = [*x.transpose(2, 1, 0), jax.numpy.ones_like(y.T)]
+        width, choices = len(columns), y.T
+        theta = [jax.numpy.zeros(len(x))] * width
+        for _ in range(6):
+            p = jax.nn.sigmoid(sum(c * t for c, t in zip(columns, theta, strict=True)))
+            weight, residual = p * (1 - p), choices - p
+            rest = [
+                (residual * c).sum(0) - (t if i < width - 1 else 0)
+                for i, (c, t) in enumerate(zip(columns, theta, strict=True))
+            ]
+            lower: list[list[jax.Array]] = []
+            pivots: list[jax.Array] = []
+            for i in range(width):
+                row: list[jax.Array] = []
+                for j in range(i + 1):
+                    entry = (weight * columns[i] * columns[j]).sum(0) + (1.0 if i == j < width - 1 else 0.0)
+                    above = lower[j] if j < i else row
+                    entry = entry - sum(row[k] * above[k] * pivots[k] for k in range(j))
+                    if j < i:
+                        row.append(entry / pivots[j])
+                    else:
+                        pivots.append(entry)
+                lower.append(row)
+            for i in range(width):
+                rest[i] = rest[i] - sum(lower[i][k] * rest[k] for k in range(i))
+            rest = [r / d for r, d in zip(rest, pivots, strict=True)]
+            for i in reversed(range(width)):
+                rest[i] = rest[i] - sum(lower[k][i] * rest[k] for k in range(i + 1, width))
+            theta = [t + s for t, s in zip(theta, rest, strict=True)]
+        return jax.numpy.stack(theta, axis=1)
+
+    return lambda x, y: np.asarray(modes(x, y))
+
+
+def numba_lanes() -> Fit:
+    import numba
+
+    lanes = 16
+
+    @numba.njit(fastmath=True, error_model="numpy")
+    def climb(x: Floats, y: Floats, theta: Floats) -> None:
+        """Newton on agents in the last axis, until the last of them has arrived; the intercept's column is 1."""
+        trials, width, _ = x.shape
+        curvature, rest = np.empty((width, width, lanes)), np.empty((width, lanes))
+        odds, weight = np.empty(lanes), np.empty(lanes)
+        for _ in range(30):
+            curvature[:], rest[:] = 0.0, 0.0
+            for t in range(trials):
+                odds[:] = 0.0
+                for i in range(width):
+                    for a in range(lanes):
+                        odds[a] += x[t, i, a] * theta[i, a]
+                for a in range(lanes):
+                    p = 1.0 / (1.0 + np.exp(-odds[a]))
+                    weight[a], odds[a] = p * (1.0 - p), y[t, a] - p
+                for i in range(width):
+                    for a in range(lanes):
+                        rest[i, a] += odds[a] * x[t, i, a]
+                    for j in range(i + 1):
+                        for a in range(lanes):
+                            curvature[i, j, a] += weight[a] * x[t, i, a] * x[t, j, a]
+            for i in range(width - 1):
+                for a in range(lanes):
+                    rest[i, a] -= theta[i, a]
+                    curvature[i, i, a] += 1.0
+            for j in range(width):
+                for k in range(j):
+                    for a in range(lanes):
+                        curvature[j, j, a] -= curvature[j, k, a] ** 2 * curvature[k, k, a]
+                for i in range(j + 1, width):
+                    for k in range(j):
+                        for a in range(lanes):
+                            curvature[i, j, a] -= curvature[i, k, a] * curvature[j, k, a] * curvature[k, k, a]
+                    for a in range(lanes):
+                        curvature[i, j, a] /= curvature[j, j, a]
+            for i in range(width):
+                for k in range(i):
+                    for a in range(lanes):
+                        rest[i, a] -= curvature[i, k, a] * rest[k, a]
+            for i in range(width - 1, -1, -1):
+                for a in range(lanes):
+                    rest[i, a] /= curvature[i, i, a]
+                for k in range(i + 1, width):
+                    for a in range(lanes):
+                        rest[i, a] -= curvature[k, i, a] * rest[k, a]
+            largest = 0.0
+            for i in range(width):
+                for a in range(lanes):
+                    theta[i, a] += rest[i, a]
+                    largest = max(largest, abs(rest[i, a]))
+            if largest < 1e-5:
+                return
+
+    @numba.njit
+    def fit(x: Floats, y: Floats) -> Floats:
+        agents, trials, attributes = x.shape
+        out = np.empty((agents, attributes + 1))
+        design, choices = np.ones((trials, attributes + 1, lanes)), np.empty((trials, lanes))
+        theta = np.empty((attributes + 1, lanes))
+        for start in range(0, agents, lanes):
+            for a in range(lanes):
+                agent = min(start + a, agents - 1)
+                for t in range(trials):
+                    choices[t, a] = y[agent, t]
+                    for i in range(attributes):
+                        design[t, i, a] = x[agent, t, i]
+            theta[:] = 0.0
+            climb(design, choices, theta)
+            for a in range(min(lanes, agents - start)):
+                out[start + a] = theta[:, a]
+        return out
+
+    return fit
+
+
+def yardstick() -> Fit:
+    sys.path.insert(0, str(YARDSTICK))
+    return importlib.import_module("yardstick").load().fit
+
+
+def on_one_thread() -> None:
+    """Keep this process, and every pool that a peer may start, to one core; call before peers are imported."""
+    if hasattr(os, "sched_setaffinity"):
+        os.sched_setaffinity(0, {max(os.sched_getaffinity(0))})
+
+
+def installed(module: str) -> bool:
+    return importlib.util.find_spec(module) is not None
+
+
+def peers() -> dict[str, tuple[Fit, bool]]:
+    """Return the peers that are here, and whether each takes one agent at a time."""
+    found: dict[str, tuple[Fit, bool]] = {}
+    if YARDSTICK.exists():
+        found["C reference, AVX-512"] = yardstick(), False
+    if installed("jax"):
+        found["JAX, batched Newton"] = jax_batched(), False
+    if installed("numba"):
+        found["Numba, agents in lanes"] = numba_lanes(), False
+    found["NumPy, batched Newton"] = numpy_blocked(), False
+    found["scikit-learn, lbfgs"] = scikit_learn("lbfgs"), True
+    found["scikit-learn, newton-cholesky"] = scikit_learn("newton-cholesky"), True
+    found["statsmodels, penalised Logit"] = statsmodels(), True
+    return found

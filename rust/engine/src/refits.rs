@@ -1,0 +1,141 @@
+//! One agent fitted again to resamples of its trials, as many resamples at a time as the processor's vectors have lanes.
+
+use crate::error::Result;
+use crate::lanes::{self, Objective, Path};
+use crate::logit::{Model, Trials};
+use crate::parallel::Interrupt;
+
+/// An agent whose fit is known.
+pub(crate) struct Refits<'a> {
+    pub trials: Trials<'a>,
+    pub model: &'a Model,
+    pub path: Path,
+    /// Where every refit starts: slopes and (last) the intercept of the agent's own fit.
+    pub start: &'a [f64],
+}
+
+impl Refits<'_> {
+    /// Refits to so many resamples and hands each to `found`, in order: slopes and (last) the intercept, `None` where there
+    /// is no optimum or none was found, and whether its choices vary. `count` says how often a resample has each trial.
+    pub(crate) fn each(
+        &self,
+        resamples: usize,
+        interrupt: &Interrupt,
+        count: impl Fn(usize, &mut [f64]),
+        mut found: impl FnMut(Option<&mut [f64]>, bool),
+    ) -> Result<()> {
+        let objective = Objective::of(self.model);
+        let width = self.start.len();
+        let block = lanes::chunk(self.trials.choices.len());
+        let mut rows = vec![f64::NAN; block.min(resamples) * width];
+        let mut counts = vec![0.0; self.trials.choices.len()];
+        let mut varied = Vec::with_capacity(block);
+        for first in (0..resamples).step_by(block) {
+            interrupt.check()?;
+            let rows = &mut rows[..block.min(resamples - first) * width];
+            varied.clear();
+            if let Some(objective) = &objective {
+                let mut count = |place: usize, counts: &mut [f64]| {
+                    count(first + place, counts);
+                    varied.push(vary(self.trials.choices, counts));
+                };
+                lanes::resampled_modes(self.path, objective, &self.trials, self.start, &mut count, rows);
+            }
+            for (place, row) in rows.chunks_exact_mut(width).enumerate() {
+                if !row[0].is_nan() {
+                    found(Some(row), varied[place]);
+                    continue;
+                }
+                interrupt.check()?;
+                count(first + place, &mut counts);
+                let resample = Trials {
+                    counts: Some(&counts),
+                    ..self.trials
+                };
+                let mut refit = self.model.refit(resample, Some(self.start));
+                found(refit.as_deref_mut(), vary(self.trials.choices, &counts));
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Whether the choices that count are not all alike.
+fn vary(choices: &[u8], counts: &[f64]) -> bool {
+    let mut counted = choices.iter().zip(counts).filter(|(_, count)| **count > 0.0);
+    let first = counted.next().map(|(choice, _)| choice);
+    counted.any(|(choice, _)| Some(choice) != first)
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::logit::{Estimator, InterceptPrior, Priors};
+    use crate::rng::{Purpose, Stream};
+
+    const RESAMPLES: usize = 21;
+
+    fn refits(path: Path, model: &Model, trials: &Trials, start: &[f64], counts: &[f64]) -> Vec<(Vec<f64>, bool)> {
+        let refits = Refits {
+            trials: *trials,
+            model,
+            path,
+            start,
+        };
+        let size = trials.choices.len();
+        let mut out = Vec::new();
+        let count = |r: usize, into: &mut [f64]| into.copy_from_slice(&counts[r * size..][..size]);
+        let many = counts.len() / size;
+        refits
+            .each(many, &Interrupt::new(), count, |found, varied| {
+                out.push((found.map_or_else(Vec::new, |row| row.to_vec()), varied));
+            })
+            .expect("not interrupted");
+        out
+    }
+
+    proptest! {
+        #[test]
+        fn they_are_the_scalar_refits_and_the_same_bits_on_every_path(
+            (size, attributes) in (1..60_usize, 1..13_usize),
+            seed: u64,
+            (slope, shift) in (0.0..12.0_f64, prop_oneof![Just(0.0), Just(40.0)]),
+            scale in prop_oneof![Just(2.5), Just(f64::INFINITY)],
+            degrees_of_freedom in prop_oneof![Just(3.0), Just(f64::INFINITY)],
+            intercept: bool,
+        ) {
+            let mut stream = Stream::new(seed, Purpose::User, 0, 0);
+            let differences: Vec<f64> = (0..size * attributes).map(|_| shift + 2.0 * stream.uniform() - 1.0).collect();
+            let choices: Vec<u8> = differences
+                .chunks(attributes)
+                .map(|d| u8::from(stream.uniform() < 1.0 / (1.0 + (-slope * (d[0] - shift)).exp())))
+                .collect();
+            let mut counts = vec![0.0; RESAMPLES * size];
+            for resample in counts.chunks_mut(size) {
+                stream.each_below(size, size, |trial| resample[trial] += 1.0);
+            }
+            let prior = InterceptPrior { degrees_of_freedom, location: 0.0, scale };
+            let model = Model {
+                estimator: Estimator::Map(Priors { slope_sd: 1.0, intercept: prior }),
+                intercept,
+            };
+            let trials = Trials { differences: &differences, choices: &choices, counts: None, attributes };
+            let Some(start) = model.refit(trials, None) else { return Ok(()) };
+            let found = refits(Path::available()[0], &model, &trials, &start, &counts);
+            for path in Path::available() {
+                prop_assert_eq!(&refits(path, &model, &trials, &start, &counts), &found);
+            }
+            for (counts, (row, varied)) in counts.chunks(size).zip(&found) {
+                let expected = model.refit(Trials { counts: Some(counts), ..trials }, Some(&start)).unwrap_or_default();
+                prop_assert_eq!(row.len(), expected.len());
+                for (a, b) in row.iter().zip(&expected) {
+                    prop_assert!((a - b).abs() <= 1e-10 * (1.0 + b.abs() + shift * 40.0), "{row:?} {expected:?}");
+                }
+                prop_assert_eq!(*varied, vary(&choices, counts));
+                prop_assert_eq!(&refits(Path::available()[0], &model, &trials, &start, counts)[0].0, row);
+            }
+        }
+    }
+}
