@@ -93,12 +93,16 @@ def compare(all_contenders: tuple[Contender, ...], x: Floats, y: Floats) -> list
 
 
 def measure(all_contenders: tuple[Contender, ...], x: Floats, y: Floats, rounds: int) -> Floats:
-    """Return microseconds per agent, (rounds, contenders); the order turns by one from round to round."""
+    """Return microseconds per agent, (rounds, contenders); every round has an order of its own.
+
+    Were it only turned, each would always find the cache as the same one left it.
+    """
+    orders = np.random.default_rng(rounds)
     times = np.empty((rounds, len(all_contenders)))
     data = [given(contender, x, y) for contender in all_contenders]
     gc.disable()
     for r in range(rounds):
-        for c in np.roll(np.arange(len(all_contenders)), r):
+        for c in orders.permutation(len(all_contenders)):
             contender = all_contenders[c]
             start = time.perf_counter()
             contender.fit(*data[c])

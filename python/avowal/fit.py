@@ -53,7 +53,7 @@ class ArrayFit:
     log_likelihood, log_posterior
         Shape (agents,): at the optimum; the second is what was maximised, with the priors' full densities.
     iterations
-        Shape (agents,): Newton steps.
+        Shape (agents,): Newton steps with safeguards; few or none where plain steps had already found the optimum.
     gradient_norm
         Shape (agents,): below 1e-8 wherever there is an estimate.
     accuracy, accuracy_slopes_only

@@ -93,7 +93,7 @@ pub struct Fits {
     pub log_likelihood: Vec<f64>,
     /// What was maximised; see [`Estimate::log_posterior`].
     pub log_posterior: Vec<f64>,
-    /// Newton steps.
+    /// Newton steps with safeguards; few or none where the lanes had already found the optimum.
     pub iterations: Vec<u64>,
     /// Length of the gradient at the optimum.
     pub gradient_norm: Vec<f64>,

@@ -169,7 +169,7 @@ impl<V: Vector, S: Spread<V>, const K: usize> Group<V, S, K> {
             bend = bend.mul(direction);
         }
         let mut moved = V::splat(f64::INFINITY);
-        let mut factor = None;
+        let mut factor = Factor::zero();
         let mut found = 0;
         for _ in 0..STEPS {
             let mut gradient = match first.take() {
@@ -185,32 +185,29 @@ impl<V: Vector, S: Spread<V>, const K: usize> Group<V, S, K> {
                 }
             }
             let close = moved.less(V::splat(CLOSE * CLOSE));
-            let (found_factor, sound) = match factor {
-                Some(last) if active & !close == 0 => (last, u8::MAX),
-                _ => {
-                    let mut information = self.information();
-                    information.corner = information.corner.mul(with).add(curvature);
-                    for i in 0..K {
-                        information.square[i][i] = information.square[i][i].add(precision);
-                        information.edge[i] = information.edge[i].mul(with);
-                        if S::SHARED {
-                            let along = curvature.mul(shift[i]);
-                            information.edge[i] = information.edge[i].add(along);
-                            for j in 0..=i {
-                                information.square[i][j] = along.fma(shift[j], information.square[i][j]);
-                            }
+            if active & !close != 0 {
+                let mut information = self.information();
+                information.corner = information.corner.mul(with).add(curvature);
+                for i in 0..K {
+                    information.square[i][i] = information.square[i][i].add(precision);
+                    information.edge[i] = information.edge[i].mul(with);
+                    if S::SHARED {
+                        let along = curvature.mul(shift[i]);
+                        information.edge[i] = information.edge[i].add(along);
+                        for j in 0..=i {
+                            information.square[i][j] = along.fma(shift[j], information.square[i][j]);
                         }
                     }
-                    let (new, definite) = Factor::new(&information);
-                    match factor {
-                        Some(last) => (new.keep(close, &last), definite | close),
-                        None => (new, definite),
-                    }
                 }
-            };
-            factor = Some(found_factor);
-            active &= sound;
-            let step = found_factor.solve(&gradient);
+                let (new, definite) = Factor::new(&information);
+                factor = if active & close == 0 {
+                    new
+                } else {
+                    new.keep(close, &factor)
+                };
+                active &= definite | close;
+            }
+            let step = factor.solve(&gradient);
             for i in 0..K {
                 at.slopes[i] = V::select(active, at.slopes[i].add(step.slopes[i]), at.slopes[i]);
             }

@@ -28,6 +28,20 @@ pub(super) struct Factor<V, const K: usize> {
 const ROUNDED: f64 = 1e-12;
 
 impl<V: Vector, const K: usize> Factor<V, K> {
+    /// The factor of nothing yet.
+    #[inline(always)]
+    pub(super) fn zero() -> Self {
+        let zero = V::splat(0.0);
+        Self {
+            lower: Curvature {
+                square: [[zero; K]; K],
+                edge: [zero; K],
+                corner: zero,
+            },
+            inverses: [zero; K],
+        }
+    }
+
     /// The factor, and the lanes where the matrix is positive definite beyond doubt.
     #[inline(always)]
     pub(super) fn new(matrix: &Curvature<V, K>) -> (Self, u8) {

@@ -1,0 +1,86 @@
+//! Lanes without instructions of their own: what every processor can do, if slowly where it has no fused multiply-add.
+
+use super::{MOST_LANES, SIGN, Vector};
+
+/// Four lanes without instructions of their own: the scalar twin of the others.
+#[derive(Clone, Copy)]
+pub(super) struct Portable([f64; 4]);
+
+impl Portable {
+    #[inline(always)]
+    fn each(f: impl FnMut(usize) -> f64) -> Self {
+        Self(std::array::from_fn(f))
+    }
+}
+
+impl Vector for Portable {
+    const LANES: usize = 4;
+    #[inline(always)]
+    fn splat(x: f64) -> Self {
+        Self([x; 4])
+    }
+    #[inline(always)]
+    fn load(from: &[f64]) -> Self {
+        Self::each(|l| from[l])
+    }
+    #[inline(always)]
+    fn store(self, to: &mut [f64]) {
+        to[..4].copy_from_slice(&self.0);
+    }
+    #[inline(always)]
+    fn add(self, other: Self) -> Self {
+        Self::each(|l| self.0[l] + other.0[l])
+    }
+    #[inline(always)]
+    fn sub(self, other: Self) -> Self {
+        Self::each(|l| self.0[l] - other.0[l])
+    }
+    #[inline(always)]
+    fn mul(self, other: Self) -> Self {
+        Self::each(|l| self.0[l] * other.0[l])
+    }
+    #[inline(always)]
+    fn div(self, other: Self) -> Self {
+        Self::each(|l| self.0[l] / other.0[l])
+    }
+    #[inline(always)]
+    fn fma(self, factor: Self, term: Self) -> Self {
+        Self::each(|l| self.0[l].mul_add(factor.0[l], term.0[l]))
+    }
+    #[inline(always)]
+    fn fnma(self, factor: Self, term: Self) -> Self {
+        Self::each(|l| (-self.0[l]).mul_add(factor.0[l], term.0[l]))
+    }
+    #[inline(always)]
+    fn min(self, other: Self) -> Self {
+        Self::each(|l| if self.0[l] < other.0[l] { self.0[l] } else { other.0[l] })
+    }
+    #[inline(always)]
+    fn max(self, other: Self) -> Self {
+        Self::each(|l| if self.0[l] > other.0[l] { self.0[l] } else { other.0[l] })
+    }
+    #[inline(always)]
+    fn xor(self, other: Self) -> Self {
+        Self::each(|l| f64::from_bits(self.0[l].to_bits() ^ other.0[l].to_bits()))
+    }
+    #[inline(always)]
+    fn less(self, other: Self) -> u8 {
+        (0..4).fold(0, |mask, l| mask | u8::from(self.0[l] < other.0[l]) << l)
+    }
+    #[inline(always)]
+    fn select(mask: u8, yes: Self, no: Self) -> Self {
+        Self::each(|l| if mask >> l & 1 == 1 { yes.0[l] } else { no.0[l] })
+    }
+    #[inline(always)]
+    fn scale(self, exponent: Self) -> Self {
+        Self::each(|l| f64::from_bits(self.0[l].to_bits().wrapping_add(exponent.0[l].to_bits() << 52)))
+    }
+    #[inline(always)]
+    fn signs(words: &[u64; MOST_LANES], shift: u64) -> Self {
+        Self::each(|l| f64::from_bits(words[l] << shift & SIGN))
+    }
+    #[inline(always)]
+    fn transpose(sources: &[&[f64]; MOST_LANES], at: usize, out: &mut [Self]) {
+        (0..4).for_each(|i| out[i] = Self::each(|l| sources[l][at + i]));
+    }
+}
