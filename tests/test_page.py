@@ -3,105 +3,27 @@
 import csv
 import io
 import json
-import re
 from base64 import b64encode
 from dataclasses import replace
 from hashlib import sha256
-from html.parser import HTMLParser
 from urllib.parse import unquote
 
 import numpy as np
 import pytest
 from filled_study import BASE, MINI, body, fill, folder
 from hostile_study import IMAGE, NAMES, REPLY, SCRIPT, hostile
+from page_reader import QUICK, Reader, built
 
-from avowal.analysis import Settings
 from avowal.analysis.material import LABELS
 from avowal.bootstrap import laplace_intervals, scaled_draws
 from avowal.contexts import builtin
-from avowal.page import sources
 from avowal.page.data import page
 from avowal.page.doubts import ROWS
 from avowal.page.render import render
 from avowal.page.shown import shown
 from avowal.page.sources import read
 from avowal.page.tables import Cell, Table, told
-from avowal.study import init
-from avowal.study.store import Answer, Store
 from avowal.text import NONE
-
-QUICK = Settings(replies=3, resamples=20, draws=50)
-VOID = {"meta", "path", "img", "input", "br", "rect", "circle"}
-# Elements whose end tags HTML lets a writer leave out, and what ends them.
-OPTIONAL = {"tr", "td", "th", "thead", "tbody", "li", "dt", "dd", "p"}
-
-
-class Reader(HTMLParser):
-    """Reads a page as a browser does, as far as is needed: elements, ids, headings, tables and texts."""
-
-    def __init__(self, text):
-        super().__init__(convert_charrefs=True)
-        self.open, self.elements, self.ids, self.headings, self.tables = [], [], [], [], []
-        self.texts = {}
-        self.links = {}
-        self.feed(text)
-        self.close()
-
-    def handle_starttag(self, tag, attributes):
-        """Open an element, and end those before it that need no end tag."""
-        held = dict(attributes)
-        if tag in ("td", "th", "tr", "tbody"):
-            while self.open and self.open[-1] in ("td", "th", "thead" if tag == "tbody" else "", "tr" if tag != "td" and
-                                                  tag != "th" else ""):  # fmt: skip
-                self.open.pop()
-        self.elements.append((tag, held))
-        if tag not in VOID:
-            self.open.append(tag)
-        if "id" in held:
-            self.ids.append(held["id"])
-        if re.fullmatch("h[1-6]", tag):
-            self.headings.append(int(tag[1]))
-        if tag == "table":
-            self.tables.append({"caption": "", "head": [], "rows": []})
-        if tag == "tr" and self.tables:
-            self.tables[-1]["rows"].append([])
-        if tag in ("th", "td"):
-            (self.tables[-1]["head"] if held.get("scope") == "col" else self.tables[-1]["rows"][-1]).append("")
-        if tag == "a" and "download" in held:
-            self.links[held["download"]] = held["href"]
-
-    def handle_endtag(self, tag):
-        """Close an element: the one that is open."""
-        while self.open and self.open[-1] in OPTIONAL and self.open[-1] != tag:
-            self.open.pop()
-        if tag in VOID:
-            return
-        assert self.open, tag
-        assert self.open.pop() == tag
-
-    def handle_data(self, text):
-        """Keep a text by its element, and in its cell."""
-        inside = self.open[-1] if self.open else ""
-        self.texts.setdefault(inside, []).append(text)
-        if inside == "caption":
-            self.tables[-1]["caption"] += text
-        if {"th", "td"} & set(self.open):
-            head = "thead" in self.open
-            cells = self.tables[-1]["head"] if head else self.tables[-1]["rows"][-1]
-            cells[-1] += text
-
-    def table(self, caption):
-        """Return the texts of the one table whose caption begins so."""
-        (found,) = [each for each in self.tables if each["caption"].startswith(caption)]
-        return [[cell.strip() for cell in row] for row in found["rows"] if row]
-
-
-def built(path):
-    return page(read(path, QUICK))
-
-
-def tree(path):
-    return Reader(render(built(path)))
 
 
 @pytest.fixture(scope="module")
@@ -383,88 +305,6 @@ def test_intervals_of_weights_are_those_of_their_draws():
     assert alone["high"].to_list() == found.filter(context=contexts[2].name)["high"].to_list()
 
 
-def test_a_gain_of_one_model_is_not_called_a_mean_of_two(tmp_path):
-    fill(
-        folder(tmp_path, base=(BASE, MINI)),
-        until=lambda stage: stage.base == MINI and stage.role == "native_after",
-    )
-    (said,) = [line for line in built(tmp_path).results.headline.sentences if line.startswith("Introspection training")]
-    assert "in trained contexts (mean of 2 models) and" in said
-    assert said.endswith(f"in native contexts ({BASE} alone).")
-
-
-def test_models_of_two_seeds_are_not_called_two_base_models(tmp_path):
-    fill(folder(tmp_path, seeds=(0, 1)))
-    (said,) = [line for line in built(tmp_path).results.headline.sentences if line.startswith("Introspection training")]
-    assert "(mean of 2 trained models of one base model)" in said
-
-
-def edited(path, **changes):
-    """Change lines of a study's file that begin so."""
-    file = path / "study.toml"
-    text = file.read_text()
-    for name, line in changes.items():
-        text = re.sub(rf"(?m)^{name} = .*$", line, text)
-    file.write_text(text)
-    return path
-
-
-def test_the_methods_name_every_setting_that_is_not_the_papers(tmp_path):
-    bare = edited(
-        folder(tmp_path / "bare", seeds=(0, 1), again=True),
-        trained="trained = 0",
-        reports='reports = 3\norder = "counterbalanced"',
-    )
-    told = built(bare).results.methods
-    assert "Nothing was trained." in told
-    assert "in both orders" in told
-    assert "training seeds" not in told
-    assert "decided all pairs again" not in told
-    rich = edited(
-        folder(
-            tmp_path / "rich", base=(BASE, MINI), seeds=(0, 1), again=True, more="lenient = true\nstructured = true\n"
-        ),
-        trained="trained = 8\nshared = false",
-        reports='reports = 3\norder = "shuffled"\nreport_prompts = ["paper", "no pair"]\ncross_reports = true',
-    )
-    told = built(rich).results.methods
-    for part in (
-        "4 characters each, 8 in all",
-        "trained 2 times",
-        "drawn for each request",
-        "no pair",
-        "decided all pairs again",
-        "contexts that the others were trained in",
-        "structured output",
-        "repaired where that has one meaning",
-    ):
-        assert part in told, part
-    init(tmp_path / "study", "conditions")
-    made = built(tmp_path / "study")
-    (row,) = [each for each in made.results.course if each["label"] == "weight training"]
-    lines = row["shown"].split()[0]
-    assert f"after fine-tuning on {lines} choices" in made.results.methods
-    assert "with a marker in the prompt" in made.results.methods
-
-
-def test_replies_without_a_count_of_tokens_are_told(tmp_path):
-    def silent(stage, place, answer):
-        return replace(answer, prompt_tokens=None, completion_tokens=None) if place % 2 else answer
-
-    fill(folder(tmp_path), spoil=silent)
-    source = read(tmp_path, QUICK)
-    untold = sum(each.account.untold for each in source.ran.status.stages)
-    assert untold > 0
-    table = page(source).to_dict()["tables"]["cost"]
-    assert f"{untold:,} replies came without a count" in table["note"]
-    for row, each in zip(table["rows"], source.ran.status.stages, strict=False):
-        if not each.trains:
-            assert row[2:4] == [
-                sum(b.input_tokens for b in each.account.billed),
-                sum(b.output_tokens for b in each.account.billed),
-            ]
-
-
 def test_every_sentence_of_the_page_is_in_the_document(whole):
     made = built(whole)
     held, found = json.dumps(made.to_dict(), ensure_ascii=False), made.results
@@ -473,41 +313,3 @@ def test_every_sentence_of_the_page_is_in_the_document(whole):
     assert len(lines) > 10
     for line in lines:
         assert json.dumps(line, ensure_ascii=False)[1:-1] in held
-
-
-def test_what_a_run_writes_meanwhile_is_on_no_part_of_a_page(tmp_path, monkeypatch):
-    """A page is of one moment: what comes while it is read, or while the analysis goes on, is not on it in part."""
-    fill(folder(tmp_path))
-    before = built(tmp_path).to_dict()
-    real = sources._answered
-
-    def meanwhile(store):
-        with Store.writing(tmp_path) as run:
-            run.leave("gpt-4o-2024-08-06: report, off the shelf", "no more")
-            keys = [key for key, _ in run.bodies("gpt-4o-2024-08-06: report, off the shelf")]
-            run.step([Answer(key, body("{}"), prompt_tokens=7, completion_tokens=7) for key in keys], [])
-        return real(store)
-
-    monkeypatch.setattr(sources, "_answered", meanwhile)
-    during = built(tmp_path).to_dict()
-    for each in (before, during):
-        del each["tables"]["files"]
-    assert during == before
-    monkeypatch.undo()
-    after = built(tmp_path).to_dict()
-    assert "no more" in " ".join(after["notes"])
-    assert after["tables"]["cost"] != before["tables"]["cost"]
-
-
-def test_losses_and_what_is_still_to_be_asked_for_are_told_apart(tmp_path):
-    def spoil(stage, place, answer):
-        return replace(answer, body=body("no")) if stage.role == "off_the_shelf" and place % 2 else answer
-
-    fill(folder(tmp_path), until=lambda stage: stage.role == "native_before", spoil=spoil)
-    found = Reader(render(built(tmp_path)))
-    assert "Replies are missing." in found.texts["strong"]
-    assert any("some are still to be asked for" in each for each in found.texts["p"])
-    fill(folder(tmp_path / "whole"), spoil=spoil)
-    found = Reader(render(built(tmp_path / "whole")))
-    assert "Replies are missing." in found.texts["strong"]
-    assert not any("still to be asked for" in each for each in found.texts["p"])

@@ -118,17 +118,13 @@ def _target(kind: str, source: Path, provider: str | None) -> Path:
 
 def _refuse(names: tuple[str, ...], why: str) -> None:
     """Refuse options that would change nothing: whoever gives one expects it to."""
+    from avowal.errors import InputError
+
     context = click.get_current_context()
     for name in names:
         if context.get_parameter_source(name) is ParameterSource.COMMANDLINE:
             option = next(each.opts[0] for each in context.command.params if each.name == name)
-            raise _misplaced(why, option)
-
-
-def _misplaced(expected: str, option: str) -> Exception:
-    from avowal.errors import InputError
-
-    return InputError.at(expected, "one", field=option)
+            raise InputError.at(why, "one", field=option)
 
 
 def _refuse_targets(html: Path, pdf: Path | None) -> None:
