@@ -65,7 +65,9 @@ fn ranges(contexts: usize) -> (Vec<f64>, Vec<f64>) {
 fn draw_pairs(units: &[u64]) -> Result<Vec<f64>> {
     let (mins, maxs) = ranges(units.len());
     let ranges = Ranges::new(&mins, &maxs, ATTRIBUTES)?;
-    design::draw_pairs(&ranges, units, TRIALS, SEED, ONE_THREAD, &Interrupt::new())
+    let mut out = vec![0.0; units.len() * TRIALS * 2 * ATTRIBUTES];
+    design::draw_pairs(&ranges, units, TRIALS, SEED, ONE_THREAD, &Interrupt::new(), &mut out)?;
+    Ok(out)
 }
 
 fn model(estimator: Estimator) -> Model {

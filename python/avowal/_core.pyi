@@ -13,6 +13,7 @@ __all__ = [
     "criterion",
     "cross_validate",
     "decimals",
+    "decisions",
     "differences",
     "draw_pairs",
     "draw_targets",
@@ -29,6 +30,7 @@ __all__ = [
     "percentile_interval",
     "prior_slopes",
     "quantile",
+    "recovery",
     "round_decimals",
     "simulate_study",
     "slope_contrast",
@@ -131,7 +133,8 @@ def draw_pairs(
     trials: int,
     seed: int,
     threads: int,
-) -> NDArray[np.float64]: ...
+    out: NDArray[np.float64],
+) -> None: ...
 def differences(
     mins: NDArray[np.float64], maxs: NDArray[np.float64], attributes: int, pairs: NDArray[np.float64]
 ) -> NDArray[np.float64]: ...
@@ -156,6 +159,34 @@ def choices(
     indices: NDArray[np.uint64] | None,
     threads: int,
 ) -> NDArray[np.uint8]: ...
+def recovery(
+    mins: NDArray[np.float64],
+    maxs: NDArray[np.float64],
+    attributes: int,
+    rule_parameters: NDArray[np.float64],
+    agents: int,
+    trials: int,
+    estimator: str,
+    numbers: list[float],
+    intercept: bool,
+    seed: int,
+    first: int,
+    replicates: int,
+    threads: int,
+) -> NDArray[np.float64]: ...
+def decisions(
+    mins: NDArray[np.float64],
+    maxs: NDArray[np.float64],
+    attributes: int,
+    weights: NDArray[np.float64],
+    rule_parameters: NDArray[np.float64],
+    units: NDArray[np.uint64],
+    seed: int,
+    replicate: int,
+    threads: int,
+    pairs: NDArray[np.float64],
+    chosen: NDArray[np.uint8],
+) -> None: ...
 
 _Floats = NDArray[np.float64]
 _Labels = NDArray[np.int64]

@@ -4,19 +4,32 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 import polars as pl
 from numpy.typing import ArrayLike, NDArray
 
 from avowal import _core
-from avowal.checks import as_floats, as_u64, as_u64s, as_units, check_columns
+from avowal.checks import as_floats, as_u64, as_u64s, as_units, check_columns, room
 from avowal.contexts import Context, arrays
 from avowal.design import blocks, by_attributes, differences, ranges
 from avowal.errors import InputError
 from avowal.rng import unit_id
 
-__all__ = ["Deterministic", "Logistic", "Rule", "choices_arrays", "choose", "targets", "targets_arrays", "utilities"]
+__all__ = [
+    "Decisions",
+    "Deterministic",
+    "Logistic",
+    "Rule",
+    "choices_arrays",
+    "choose",
+    "decisions_arrays",
+    "rule_parameters",
+    "targets",
+    "targets_arrays",
+    "utilities",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +60,15 @@ class Logistic:
 
 
 Rule = Deterministic | Logistic
+
+
+class Decisions(NamedTuple):
+    """Pairs of options and the choices between them."""
+
+    pairs: NDArray[np.float64]
+    """Shape (contexts, trials, 2, attributes): values in the attributes' own units, option A before option B."""
+    choices: NDArray[np.uint8]
+    """Shape (contexts, trials): 1 for A, 0 for B."""
 
 
 def targets_arrays(attributes: int, *, seed: int, units: ArrayLike) -> NDArray[np.float64]:
@@ -196,7 +218,7 @@ def choices_arrays(
         d.ravel(),
         _weights(weights, (contexts, k)).ravel(),
         k,
-        _rule_parameters(rule, contexts).ravel(),
+        rule_parameters(rule, contexts).ravel(),
         as_units(units, contexts),
         as_u64("seed", seed),
         as_u64("replicate", replicate),
@@ -204,6 +226,75 @@ def choices_arrays(
         as_u64("threads", threads),
     )
     return flat.reshape(contexts, count)
+
+
+def decisions_arrays(
+    mins: ArrayLike,
+    maxs: ArrayLike,
+    weights: ArrayLike,
+    trials: int,
+    *,
+    rule: Rule,
+    seed: int,
+    units: ArrayLike | None = None,
+    replicate: int = 0,
+    threads: int = 0,
+) -> Decisions:
+    """Draw pairs of options and simulate the choices between them, in one go.
+
+    The pairs are those of :func:`avowal.design.pairs_arrays` and the choices those that :func:`choices_arrays` makes
+    of their differences, to the bit, in less time.
+
+    Parameters
+    ----------
+    mins, maxs
+        Bounds in the attributes' own units, shape (contexts, attributes); at most 12 attributes.
+    weights
+        On the scale of ±100, shape (contexts, attributes).
+    trials
+        Pairs per context. More trials under the same seed extend the same sequence.
+    rule
+        How differences become choices.
+    seed
+        From 0 to 2**64 - 1.
+    units
+        One id per context, shape (contexts,), which alone decides its random numbers under a seed; 0, 1, 2, ... if
+        None.
+    replicate
+        Another number gives the same agents other choices between the same pairs.
+    threads
+        0 for one per core. The result does not depend on it.
+
+    Returns
+    -------
+    Decisions
+
+    Raises
+    ------
+    InputError
+        For numbers that are not finite or out of range, a minimum that is not below its maximum, or shapes that do not
+        fit.
+    """
+    low, high = ranges(mins, maxs)
+    contexts, k = low.shape
+    count = as_u64("trials", trials)
+    shape = (contexts, count, 2, k)
+    pairs = room("trials", shape)
+    choices = np.empty(contexts * count, dtype=np.uint8)
+    _core.decisions(
+        low.ravel(),
+        high.ravel(),
+        k,
+        _weights(weights, low.shape).ravel(),
+        rule_parameters(rule, contexts).ravel(),
+        as_units(units, contexts),
+        as_u64("seed", seed),
+        as_u64("replicate", replicate),
+        as_u64("threads", threads),
+        pairs,
+        choices,
+    )
+    return Decisions(pairs.reshape(shape), choices.reshape(contexts, count))
 
 
 def choose(
@@ -255,7 +346,7 @@ def choose(
     """
     known = list(contexts)
     weights = _weights_by_name(targets)
-    parameters = _rule_parameters(rule, len(known))
+    parameters = rule_parameters(rule, len(known))
     chosen = np.zeros(pairs.height, dtype=np.uint8)
     for block in blocks(pairs, known):
         group = [known[place] for place in block.places]
@@ -299,8 +390,26 @@ def _weights_of(context: Context, weights: dict[tuple[str, str], float]) -> list
     return [weights[context.name, name] for name in names]
 
 
-def _rule_parameters(rule: Rule, contexts: int) -> NDArray[np.float64]:
-    """Return the parameters of a rule, shape (3, contexts), or (0, contexts) where it has none."""
+def rule_parameters(rule: Rule, contexts: int) -> NDArray[np.float64]:
+    """Return the parameters of a rule as the engine takes them.
+
+    Parameters
+    ----------
+    rule
+        How differences become choices.
+    contexts
+        How many contexts it is for.
+
+    Returns
+    -------
+    ndarray
+        Shape (3, contexts), or (0, contexts) where it has none.
+
+    Raises
+    ------
+    InputError
+        For anything that is no rule, or parameters of another shape.
+    """
     if isinstance(rule, Deterministic):
         return np.empty((0, contexts))
     if not isinstance(rule, Logistic):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import operator
 from typing import SupportsIndex
 
@@ -11,7 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from avowal.errors import InputError
 
-__all__ = ["as_floats", "as_u64", "as_u64s", "as_units", "check_columns"]
+__all__ = ["as_floats", "as_u64", "as_u64s", "as_units", "check_columns", "room"]
 
 _LARGEST_U64 = 2**64 - 1
 
@@ -153,3 +154,29 @@ def check_columns(name: str, frame: pl.DataFrame, columns: tuple[str, ...]) -> N
     for column in columns:
         if column not in frame.columns:
             raise InputError.at(f"a column {column!r}", f"columns {frame.columns}", field=name)
+
+
+def room(field: str, shape: tuple[int, ...]) -> NDArray[np.float64]:
+    """Find memory for numbers that are yet to be written.
+
+    Parameters
+    ----------
+    field
+        The argument that decides their number, which an error names.
+    shape
+        The shape that they will have.
+
+    Returns
+    -------
+    ndarray
+        Flat, with arbitrary numbers.
+
+    Raises
+    ------
+    InputError
+        If they do not fit into memory.
+    """
+    try:
+        return np.empty(math.prod(shape))
+    except (MemoryError, OverflowError, ValueError):
+        raise InputError.at("as many as fit into memory", shape, field=field) from None

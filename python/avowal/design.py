@@ -10,7 +10,7 @@ import polars as pl
 from numpy.typing import ArrayLike, NDArray
 
 from avowal import _core
-from avowal.checks import as_floats, as_u64, as_units, check_columns
+from avowal.checks import as_floats, as_u64, as_units, check_columns, room
 from avowal.contexts import Context, arrays, check_names
 from avowal.errors import InputError
 from avowal.rng import unit_id
@@ -67,7 +67,9 @@ def pairs_arrays(
     low, high = ranges(mins, maxs)
     contexts, k = low.shape
     count = as_u64("trials", trials)
-    flat = _core.draw_pairs(
+    shape = (contexts, count, 2, k)
+    flat = room("trials", shape)
+    _core.draw_pairs(
         low.ravel(),
         high.ravel(),
         k,
@@ -75,8 +77,9 @@ def pairs_arrays(
         count,
         as_u64("seed", seed),
         as_u64("threads", threads),
+        flat,
     )
-    return flat.reshape(contexts, count, 2, k)
+    return flat.reshape(shape)
 
 
 def differences(pairs: ArrayLike, mins: ArrayLike, maxs: ArrayLike) -> NDArray[np.float64]:

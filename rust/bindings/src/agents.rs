@@ -1,14 +1,16 @@
 //! Target weights, utilities and choices for Python; every array is flat, in C order.
 
 use avowal_engine::agents::{
-    Rule, Trials, choices as engine_choices, draw_targets as engine_draw_targets, utilities as engine_utilities,
+    Deciding, Rule, Trials, choices as engine_choices, decisions as engine_decisions,
+    draw_targets as engine_draw_targets, utilities as engine_utilities,
 };
 use avowal_engine::design::Ranges;
 use avowal_engine::{Error, Result};
-use numpy::{IntoPyArray, PyArray1, PyReadonlyArray1};
+use numpy::{IntoPyArray, PyArray1, PyReadonlyArray1, PyReadwriteArray1};
 use pyo3::prelude::*;
 
-use crate::call::{long, short, to_python};
+use crate::call::{long, short, sized, to_python};
+use crate::design::BRIEF;
 
 /// Target weights flat (units, attributes).
 #[pyfunction]
@@ -76,7 +78,43 @@ pub fn choices<'py>(
     .map(|out| out.into_pyarray(py))
 }
 
-fn rules(parameters: &[f64], units: usize) -> Result<Vec<Rule>> {
+/// Writes pairs flat (units, trials, 2, attributes) and choices flat (units, trials), 1 for A, to `pairs` and `chosen`;
+/// `rule_parameters` as in [`choices`].
+#[pyfunction]
+#[expect(
+    clippy::too_many_arguments,
+    reason = "the arguments of the engine's call, one by one"
+)]
+pub fn decisions<'py>(
+    py: Python<'py>,
+    mins: PyReadonlyArray1<'py, f64>,
+    maxs: PyReadonlyArray1<'py, f64>,
+    attributes: usize,
+    weights: PyReadonlyArray1<'py, f64>,
+    rule_parameters: PyReadonlyArray1<'py, f64>,
+    units: PyReadonlyArray1<'py, u64>,
+    seed: u64,
+    replicate: u64,
+    threads: usize,
+    mut pairs: PyReadwriteArray1<'py, f64>,
+    mut chosen: PyReadwriteArray1<'py, u8>,
+) -> PyResult<()> {
+    let (mins, maxs) = (mins.as_slice()?, maxs.as_slice()?);
+    let (weights, units) = (weights.as_slice()?, units.as_slice()?);
+    let rules = rules(rule_parameters.as_slice()?, units.len()).map_err(to_python)?;
+    let (pairs, chosen) = (pairs.as_slice_mut()?, chosen.as_slice_mut()?);
+    sized(py, pairs.len() <= BRIEF, |interrupt| {
+        let deciding = Deciding {
+            ranges: Ranges::new(mins, maxs, attributes)?,
+            weights,
+            rules: &rules,
+        };
+        engine_decisions(&deciding, units, (seed, replicate), threads, interrupt, (pairs, chosen))
+    })
+}
+
+/// One rule for each unit from its parameters, as [`choices`] has them.
+pub fn rules(parameters: &[f64], units: usize) -> Result<Vec<Rule>> {
     if parameters.is_empty() {
         return Ok(vec![Rule::Deterministic; units]);
     }

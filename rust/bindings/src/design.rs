@@ -2,12 +2,15 @@
 
 use avowal_engine::design::{Ranges, differences as engine_differences, draw_pairs as engine_draw_pairs};
 use avowal_engine::rounding::{decimals as engine_decimals, round_decimals as engine_round};
-use numpy::{IntoPyArray, PyArray1, PyReadonlyArray1};
+use numpy::{IntoPyArray, PyArray1, PyReadonlyArray1, PyReadwriteArray1};
 use pyo3::prelude::*;
 
-use crate::call::{long, short};
+use crate::call::{short, sized};
 
-/// Pairs flat (contexts, trials, 2, attributes).
+/// Values that are drawn in about a millisecond: too short to be interrupted.
+pub const BRIEF: usize = 1 << 20;
+
+/// Writes pairs flat (contexts, trials, 2, attributes) to `out`.
 #[pyfunction]
 #[expect(
     clippy::too_many_arguments,
@@ -22,13 +25,14 @@ pub fn draw_pairs<'py>(
     trials: usize,
     seed: u64,
     threads: usize,
-) -> PyResult<Bound<'py, PyArray1<f64>>> {
+    mut out: PyReadwriteArray1<'py, f64>,
+) -> PyResult<()> {
     let (mins, maxs, units) = (mins.as_slice()?, maxs.as_slice()?, units.as_slice()?);
-    long(py, |interrupt| {
+    let out = out.as_slice_mut()?;
+    sized(py, out.len() <= BRIEF, |interrupt| {
         let ranges = Ranges::new(mins, maxs, attributes)?;
-        engine_draw_pairs(&ranges, units, trials, seed, threads, interrupt)
+        engine_draw_pairs(&ranges, units, trials, seed, threads, interrupt, out)
     })
-    .map(|out| out.into_pyarray(py))
 }
 
 /// Differences flat (contexts, trials, attributes).

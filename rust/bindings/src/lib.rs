@@ -11,6 +11,7 @@ mod fit;
 mod intervals;
 mod jackknife;
 mod optimal;
+mod recovery;
 mod rng;
 mod study;
 mod tokens;
@@ -22,7 +23,7 @@ mod _core {
     use super::*;
 
     #[pymodule_export]
-    use crate::agents::{choices, draw_targets, utilities};
+    use crate::agents::{choices, decisions, draw_targets, utilities};
     #[pymodule_export]
     use crate::bootstrap::{laplace_draws, trial_bootstrap};
     #[pymodule_export]
@@ -37,6 +38,8 @@ mod _core {
     use crate::jackknife::{combination, jackknife, without_each};
     #[pymodule_export]
     use crate::optimal::{criterion, optimal_pairs, prior_slopes};
+    #[pymodule_export]
+    use crate::recovery::recovery;
     #[pymodule_export]
     use crate::rng::{normals, uniforms};
     #[pymodule_export]

@@ -1,12 +1,14 @@
 //! Agents: target weights, the utilities they give to options, and the choices they make.
 
-use crate::design::{NANOSECONDS, Ranges, values_per_context};
+use crate::design::{NANOSECONDS, Ranges, pair_values, values_per_context};
 use crate::error::{Error, Result, check_finite, check_len};
-use crate::parallel::{Interrupt, map_units, worth};
+use crate::lanes::{self, Choose, Path, Scene};
+use crate::logit::MAX_ATTRIBUTES;
+use crate::parallel::{Interrupt, fill_both, map_units, worth};
 use crate::rng::{Purpose, Stream};
 
 /// The largest absolute target weight.
-const LARGEST: f64 = 100.0;
+pub(crate) const LARGEST: f64 = 100.0;
 
 /// Trials between two looks at the interrupt flag.
 const TRIALS_PER_CHECK: usize = 1 << 14;
@@ -166,10 +168,11 @@ pub fn choices(
     interrupt: &Interrupt,
 ) -> Result<Vec<u8>> {
     let trials = input.check(units.len())?;
+    let path = Path::chosen()?;
     let work = NANOSECONDS * input.differences.len() as f64;
     let chosen = map_units(worth(threads, work), units.len(), interrupt, |i| {
         let stream = Stream::new(seed, Purpose::Choices, units[i], replicate);
-        choices_of_one(input, i, trials, stream, interrupt)
+        choices_of_one(input, i, trials, path, stream, interrupt)
     })?;
     Ok(chosen.concat())
 }
@@ -178,36 +181,115 @@ fn choices_of_one(
     input: &Trials<'_>,
     i: usize,
     trials: usize,
+    path: Path,
     mut stream: Stream,
     interrupt: &Interrupt,
 ) -> Result<Vec<u8>> {
-    let (k, rule) = (input.attributes, input.rules[i]);
+    let k = input.attributes;
     let weights = &input.weights[i * k..][..k];
     let differences = &input.differences[i * trials * k..][..trials * k];
     let indices = input.indices.map(|all| &all[i * trials..][..trials]);
+    let mut chosen = vec![0; trials];
+    let room = TRIALS_PER_CHECK.min(trials);
+    let (mut advantages, mut words) = (Vec::with_capacity(room), vec![0; room]);
     let mut next_draw = 0;
-    let mut chosen = Vec::with_capacity(trials);
-    for (t, d) in differences.chunks_exact(k).enumerate() {
-        if t % TRIALS_PER_CHECK == 0 {
-            interrupt.check()?;
+    for (block, out) in chosen.chunks_mut(TRIALS_PER_CHECK).enumerate() {
+        interrupt.check()?;
+        let first = block * TRIALS_PER_CHECK;
+        let words = &mut words[..out.len()];
+        match indices {
+            None => stream.fill_bits(words),
+            Some(indices) => {
+                for (word, &index) in words.iter_mut().zip(&indices[first..]) {
+                    if index != next_draw {
+                        stream.seek(index);
+                    }
+                    next_draw = index.wrapping_add(1);
+                    *word = stream.bits();
+                }
+            }
         }
-        let index = indices.map_or(t as u64, |indices| indices[t]);
-        if index != next_draw {
-            stream.seek(index);
-        }
-        next_draw = index.wrapping_add(1);
-        let advantage: f64 = weights.iter().zip(d).map(|(w, d)| w * d).sum();
-        if !advantage.is_finite() {
+        let rows = differences[first * k..].chunks_exact(k).take(out.len());
+        advantages.clear();
+        advantages.extend(rows.map(|d| weights.iter().zip(d).map(|(w, d)| w * d).sum::<f64>()));
+        if let Some(t) = advantages.iter().position(|advantage| !advantage.is_finite()) {
             return Err(Error::input(
                 "differences",
                 "values whose weighted sum is finite",
-                format!("{advantage} at position {t} of unit {i}"),
+                format!("{} at position {} of unit {i}", advantages[t], first + t),
             ));
         }
-        // A uniform is below 1 and never below 0, so certainty of either option is certain.
-        chosen.push(u8::from(stream.uniform() < rule.probability_of_a(advantage)));
+        path.run(Choose {
+            rule: input.rules[i],
+            advantages: &advantages,
+            words,
+            out,
+        });
     }
     Ok(chosen)
+}
+
+/// What agents decide on, and how: ranges, `weights` flat (units, attributes) and one rule per unit.
+#[derive(Debug, Clone, Copy)]
+pub struct Deciding<'a> {
+    /// Of the attributes of every unit's context.
+    pub ranges: Ranges<'a>,
+    /// Flat (units, attributes).
+    pub weights: &'a [f64],
+    /// One rule per unit.
+    pub rules: &'a [Rule],
+}
+
+/// The pairs of [`crate::design::draw_pairs`] and the choices of [`choices`] between them, in one go: `pairs` flat (units,
+/// trials, 2, attributes), `chosen` flat (units, trials).
+pub fn decisions(
+    deciding: &Deciding<'_>,
+    units: &[u64],
+    (seed, replicate): (u64, u64),
+    threads: usize,
+    interrupt: &Interrupt,
+    (pairs, chosen): (&mut [f64], &mut [u8]),
+) -> Result<()> {
+    let (ranges, k) = (&deciding.ranges, deciding.ranges.attributes());
+    if k > MAX_ATTRIBUTES {
+        return Err(Error::input("attributes", format!("1 to {MAX_ATTRIBUTES}"), k));
+    }
+    check_len("units", ranges.contexts(), units.len())?;
+    check_len("weights", units.len() * k, deciding.weights.len())?;
+    check_len("rules", units.len(), deciding.rules.len())?;
+    // Rounding moves no difference beyond two ranges.
+    let reach: Vec<f64> = deciding.weights.iter().map(|w| 2.0 * k as f64 * w.abs()).collect();
+    check_finite("weights", &reach)?;
+    let trials = chosen.len() / units.len().max(1);
+    check_len("chosen", units.len() * trials, chosen.len())?;
+    let per_unit = pair_values(ranges, trials)?;
+    check_len("pairs", units.len() * per_unit, pairs.len())?;
+    if chosen.is_empty() {
+        return Ok(());
+    }
+    let path = Path::chosen()?;
+    let scene = Scene {
+        seed,
+        replicate,
+        units,
+        mins: ranges.mins,
+        maxs: ranges.maxs,
+        weights: deciding.weights,
+        rules: deciding.rules,
+    };
+    let (together, work) = (lanes::chunk(trials), NANOSECONDS * pairs.len() as f64);
+    let sizes = (together * per_unit, together * trials);
+    fill_both(
+        worth(threads, work),
+        (pairs, chosen),
+        sizes,
+        interrupt,
+        |place, parts| {
+            let first = place * together;
+            let agents = first..units.len().min(first + together);
+            lanes::decide(path, &scene, k, agents, parts, interrupt)
+        },
+    )
 }
 
 #[cfg(test)]
@@ -281,6 +363,34 @@ mod tests {
             let input = Trials { differences: &picked, weights: &weights[..2], attributes: 2, rules: &[rule], indices: Some(&some) };
             let chosen = choices(&input, &units[..1], 5, 0, 1, &Interrupt::new()).expect("good input");
             prop_assert_eq!(chosen, some.map(|t| all[t as usize]));
+        }
+
+        #[test]
+        fn decisions_are_the_pairs_and_the_choices_between_them(
+            units in prop::collection::vec(any::<u64>(), 1..20),
+            k in 1usize..13,
+            trials in 0usize..40,
+            (temperature, bias, lapse) in (0.0..9.0, -1.0..1.0, 0.0..1.0),
+            seed: u64,
+        ) {
+            let agents = units.len();
+            let mins: Vec<f64> = (0..agents * k).map(|i| i as f64 / 7.0).collect();
+            let maxs: Vec<f64> = mins.iter().enumerate().map(|(i, min)| min + [0.5, 3.0, 40.0][i % 3]).collect();
+            let ranges = Ranges::new(&mins, &maxs, k).expect("good ranges");
+            let weights = draw_targets(&units, k, seed).expect("good input");
+            let rules: Vec<Rule> = (0..agents)
+                .map(|i| if i % 5 == 4 { Rule::Deterministic } else { logistic(temperature, bias, lapse) })
+                .collect();
+            let deciding = Deciding { ranges, weights: &weights, rules: &rules };
+            let (mut pairs, mut chosen) = (vec![f64::NAN; agents * trials * 2 * k], vec![7; agents * trials]);
+            let flag = Interrupt::new();
+            decisions(&deciding, &units, (seed, 2), 1, &flag, (&mut pairs, &mut chosen)).expect("good input");
+            let mut expected = vec![f64::NAN; pairs.len()];
+            crate::design::draw_pairs(&ranges, &units, trials, seed, 1, &flag, &mut expected).expect("good input");
+            prop_assert_eq!(&pairs, &expected);
+            let differences = crate::design::differences(&ranges, &pairs).expect("good pairs");
+            let input = Trials { differences: &differences, weights: &weights, attributes: k, rules: &rules, indices: None };
+            prop_assert_eq!(&chosen, &choices(&input, &units, seed, 2, 1, &flag).expect("good input"));
         }
 
         #[test]

@@ -2,12 +2,14 @@
 //! normalised differences.
 
 use crate::error::{Error, Result, check_finite, check_len};
-use crate::parallel::{Interrupt, map_units, worth};
+use crate::lanes::{self, Path, Scene};
+use crate::logit::MAX_ATTRIBUTES;
+use crate::parallel::{Interrupt, fill_units, worth};
 use crate::rng::{Purpose, Stream};
 use crate::rounding::{decimals, round_decimals};
 
 /// What a value takes to be drawn, rounded and stored.
-pub(crate) const NANOSECONDS: f64 = 9.0;
+pub(crate) const NANOSECONDS: f64 = 1.0;
 
 /// Trials between two looks at the interrupt flag.
 const TRIALS_PER_CHECK: usize = 1 << 12;
@@ -15,8 +17,8 @@ const TRIALS_PER_CHECK: usize = 1 << 12;
 /// The ranges of the attributes of some contexts, each with the same number of attributes.
 #[derive(Debug, Clone, Copy)]
 pub struct Ranges<'a> {
-    mins: &'a [f64],
-    maxs: &'a [f64],
+    pub(crate) mins: &'a [f64],
+    pub(crate) maxs: &'a [f64],
     attributes: usize,
 }
 
@@ -49,6 +51,16 @@ impl<'a> Ranges<'a> {
         self.attributes
     }
 
+    /// One context alone.
+    pub(crate) fn only(&self, context: usize) -> Self {
+        let here = context * self.attributes..(context + 1) * self.attributes;
+        Self {
+            mins: &self.mins[here.clone()],
+            maxs: &self.maxs[here],
+            attributes: self.attributes,
+        }
+    }
+
     /// The (minimum, maximum) of each attribute of a context.
     pub(crate) fn bounds(&self, context: usize) -> impl Iterator<Item = (f64, f64)> + Clone {
         let here = context * self.attributes..(context + 1) * self.attributes;
@@ -72,7 +84,7 @@ fn is_range(min: f64, max: f64) -> bool {
     min < max && (max - min).is_finite()
 }
 
-/// Pairs of options, flat (contexts, trials, 2, attributes), option A first.
+/// Pairs of options, flat (contexts, trials, 2, attributes), option A first, written to `out`.
 ///
 /// The values of a context come from the stream (seed, [`Purpose::Pairs`], `units[context]`, 0), one draw each in the order of
 /// the output, so that asking for more trials extends the same sequence. As in the authors' design, a value is rounded after
@@ -84,41 +96,71 @@ pub fn draw_pairs(
     seed: u64,
     threads: usize,
     interrupt: &Interrupt,
-) -> Result<Vec<f64>> {
+    out: &mut [f64],
+) -> Result<()> {
+    let k = ranges.attributes;
     check_len("units", ranges.contexts(), units.len())?;
-    let too_many = || Error::input("trials", "as many as fit into memory", trials);
-    let per_context = trials.checked_mul(2 * ranges.attributes).ok_or_else(too_many)?;
-    let total = per_context.checked_mul(units.len()).ok_or_else(too_many)?;
-    let mut out = Vec::new();
-    out.try_reserve_exact(total).map_err(|_| too_many())?;
-    let drawn = map_units(
-        worth(threads, NANOSECONDS * total as f64),
-        units.len(),
-        interrupt,
-        |context| {
-            let mut stream = Stream::new(seed, Purpose::Pairs, units[context], 0);
-            let scales: Vec<_> = ranges
-                .of(context)
-                .map(|(min, range)| (min, range, decimals(range)))
-                .collect();
-            let mut values = Vec::new();
-            values.try_reserve_exact(per_context).map_err(|_| too_many())?;
-            for trial in 0..trials {
-                if trial % TRIALS_PER_CHECK == 0 {
-                    interrupt.check()?;
-                }
-                for &(min, range, decimals) in scales.iter().chain(&scales) {
-                    values.push(round_decimals(min + range * stream.uniform(), decimals));
-                }
-            }
-            Ok(values)
-        },
-    )?;
-    for values in drawn {
-        interrupt.check()?;
-        out.extend(values);
+    let per_context = pair_values(ranges, trials)?;
+    check_len("out", per_context * units.len(), out.len())?;
+    if out.is_empty() {
+        return Ok(());
     }
-    Ok(out)
+    let threads = worth(threads, NANOSECONDS * out.len() as f64);
+    if k > MAX_ATTRIBUTES {
+        return fill_units(threads, out, per_context, interrupt, |context, values| {
+            draw_one(ranges, context, units[context], seed, interrupt, values)
+        });
+    }
+    let path = Path::chosen()?;
+    let scene = Scene {
+        seed,
+        replicate: 0,
+        units,
+        mins: ranges.mins,
+        maxs: ranges.maxs,
+        weights: &[],
+        rules: &[],
+    };
+    let together = lanes::chunk(trials);
+    fill_units(threads, out, together * per_context, interrupt, |place, pairs| {
+        let first = place * together;
+        let contexts = first..units.len().min(first + together);
+        lanes::decide(path, &scene, k, contexts, (pairs, &mut []), interrupt)
+    })
+}
+
+/// The values in the pairs of one context; an error where all together do not fit into memory.
+pub(crate) fn pair_values(ranges: &Ranges<'_>, trials: usize) -> Result<usize> {
+    let per_context = trials.checked_mul(2 * ranges.attributes);
+    let fits = |values: &usize| values.checked_mul(8 * ranges.contexts()).is_some();
+    per_context
+        .filter(fits)
+        .ok_or_else(|| Error::input("trials", "as many as fit into memory", trials))
+}
+
+/// The pairs of one context, value by value.
+fn draw_one(
+    ranges: &Ranges<'_>,
+    context: usize,
+    unit: u64,
+    seed: u64,
+    interrupt: &Interrupt,
+    out: &mut [f64],
+) -> Result<()> {
+    let mut stream = Stream::new(seed, Purpose::Pairs, unit, 0);
+    let scales: Vec<_> = ranges
+        .of(context)
+        .map(|(min, range)| (min, range, decimals(range)))
+        .collect();
+    for (trial, pair) in out.chunks_exact_mut(2 * scales.len()).enumerate() {
+        if trial % TRIALS_PER_CHECK == 0 {
+            interrupt.check()?;
+        }
+        for (value, &(min, range, decimals)) in pair.iter_mut().zip(scales.iter().chain(&scales)) {
+            *value = round_decimals(min + range * stream.uniform(), decimals);
+        }
+    }
+    Ok(())
 }
 
 /// The differences (a - b) / (max - min) of pairs flat (contexts, trials, 2, attributes): flat (contexts, trials, attributes).
@@ -167,7 +209,9 @@ mod tests {
 
     fn pairs(mins: &[f64], maxs: &[f64], k: usize, units: &[u64], trials: usize, threads: usize) -> Vec<f64> {
         let ranges = Ranges::new(mins, maxs, k).expect("good ranges");
-        draw_pairs(&ranges, units, trials, 7, threads, &Interrupt::new()).expect("good input")
+        let mut out = vec![f64::NAN; units.len() * trials * 2 * k];
+        draw_pairs(&ranges, units, trials, 7, threads, &Interrupt::new(), &mut out).expect("good input");
+        out
     }
 
     #[test]
@@ -182,7 +226,35 @@ mod tests {
     #[test]
     fn a_design_beyond_memory_is_an_error() {
         let ranges = Ranges::new(&[0.0], &[1.0], 1).expect("a good range");
-        assert!(draw_pairs(&ranges, &[0], usize::MAX / 4, 0, 1, &Interrupt::new()).is_err());
+        assert!(draw_pairs(&ranges, &[0], usize::MAX / 4, 0, 1, &Interrupt::new(), &mut []).is_err());
+    }
+
+    /// Every rounding there is, many decimals and large numbers included.
+    fn bounds() -> impl Strategy<Value = (f64, f64)> {
+        (-1.0..1.0_f64, -9i32..13, -20i32..13)
+            .prop_map(|(share, low, range)| (share * 10f64.powi(low), (1.0 + share.abs()) * 10f64.powi(range)))
+            .prop_filter("a range", |(min, range)| is_range(*min, min + range))
+    }
+
+    proptest! {
+        #[test]
+        fn lanes_draw_what_is_drawn_value_by_value(
+            contexts in prop::collection::vec((any::<u64>(), prop::collection::vec(bounds(), 4)), 1..20),
+            k in 1usize..5,
+            trials in 1usize..40,
+        ) {
+            let units: Vec<u64> = contexts.iter().map(|(unit, _)| *unit).collect();
+            let mins: Vec<f64> = contexts.iter().flat_map(|(_, all)| all[..k].iter().map(|b| b.0)).collect();
+            let maxs: Vec<f64> = contexts.iter().flat_map(|(_, all)| all[..k].iter().map(|b| b.0 + b.1)).collect();
+            let ranges = Ranges::new(&mins, &maxs, k).expect("good ranges");
+            let mut expected = vec![f64::NAN; units.len() * trials * 2 * k];
+            for (context, values) in expected.chunks_mut(trials * 2 * k).enumerate() {
+                draw_one(&ranges, context, units[context], 7, &Interrupt::new(), values).expect("not interrupted");
+            }
+            let found = pairs(&mins, &maxs, k, &units, trials, 1);
+            let bits = |values: &[f64]| values.iter().map(|v| v.to_bits()).collect::<Vec<u64>>();
+            prop_assert_eq!(bits(&found), bits(&expected));
+        }
     }
 
     #[test]

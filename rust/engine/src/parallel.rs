@@ -63,6 +63,30 @@ where
     on_pool(threads, || out.par_chunks_mut(unit).enumerate().try_for_each(checked))
 }
 
+/// [`fill_units`] of two outputs, whose parts of the same place are filled together.
+pub fn fill_both<T, U, F>(
+    threads: usize,
+    (out, other): (&mut [T], &mut [U]),
+    (unit, other_unit): (usize, usize),
+    interrupt: &Interrupt,
+    work: F,
+) -> Result<()>
+where
+    T: Send,
+    U: Send,
+    F: Fn(usize, (&mut [T], &mut [U])) -> Result<()> + Sync,
+{
+    let checked = |(place, parts): (usize, (&mut [T], &mut [U]))| interrupt.check().and_then(|()| work(place, parts));
+    if threads == 1 || out.len() <= unit {
+        let parts = out.chunks_mut(unit).zip(other.chunks_mut(other_unit));
+        return parts.enumerate().try_for_each(checked);
+    }
+    on_pool(threads, || {
+        let parts = out.par_chunks_mut(unit).zip(other.par_chunks_mut(other_unit));
+        parts.enumerate().try_for_each(checked)
+    })
+}
+
 /// Nanoseconds of work that waking other threads would not shorten.
 pub(crate) const LITTLE: f64 = 3e5;
 

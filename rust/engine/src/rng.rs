@@ -90,6 +90,14 @@ impl Purpose {
     }
 }
 
+/// The place of the unit in [`key`].
+pub(crate) const UNIT_WORD: usize = 2;
+
+/// The key of a stream.
+pub(crate) const fn key(seed: u64, purpose: Purpose, unit: u64, replicate: u64) -> [u64; 4] {
+    [seed, purpose.code(), unit, replicate]
+}
+
 /// One independent, seekable sequence of draws.
 #[derive(Debug, Clone)]
 pub struct Stream(ChaCha8Rng);
@@ -97,11 +105,11 @@ pub struct Stream(ChaCha8Rng);
 impl Stream {
     /// The stream of that tuple, at its first draw.
     pub fn new(seed: u64, purpose: Purpose, unit: u64, replicate: u64) -> Self {
-        let mut key = [0; 32];
-        for (bytes, word) in key.chunks_exact_mut(8).zip([seed, purpose.code(), unit, replicate]) {
+        let mut bytes = [0; 32];
+        for (bytes, word) in bytes.chunks_exact_mut(8).zip(key(seed, purpose, unit, replicate)) {
             bytes.copy_from_slice(&word.to_le_bytes());
         }
-        Self(ChaCha8Rng::from_seed(key))
+        Self(ChaCha8Rng::from_seed(bytes))
     }
 
     /// Moves to the draw of that index, counted from 0; [`Stream::uniform`] and [`Stream::normal`] take one draw each.
@@ -204,9 +212,11 @@ impl Stream {
 /// The uniform that [`Stream::uniform`] makes of a draw.
 #[inline]
 pub(crate) fn uniform(bits: u64) -> f64 {
-    const STEP: f64 = 1.0 / (1u64 << 53) as f64;
-    (bits >> 11) as f64 * STEP
+    (bits >> 11) as f64 * UNIFORM_STEP
 }
+
+/// The distance of neighbouring uniforms.
+pub(crate) const UNIFORM_STEP: f64 = 1.0 / (1u64 << 53) as f64;
 
 fn low_half(product: u128) -> u64 {
     product as u64

@@ -22,6 +22,11 @@ pub fn decimals(range: f64) -> usize {
     }
 }
 
+/// Ten to the power of `decimals` where that is a double.
+pub(crate) fn power_of_ten(decimals: usize) -> Option<f64> {
+    POWERS_OF_TEN.get(decimals).copied()
+}
+
 /// `x` at `decimals` decimals, to the last bit as Python's `round`: the decimal nearest to the exact value of the double, ties
 /// to the even digit, and the double nearest to that decimal.
 pub fn round_decimals(x: f64, decimals: usize) -> f64 {
@@ -29,7 +34,7 @@ pub fn round_decimals(x: f64, decimals: usize) -> f64 {
     if !x.is_finite() || decimals > 323 || (decimals == 0 && x.abs() >= ALL_INTEGERS) {
         return x;
     }
-    if let Some(&power) = POWERS_OF_TEN.get(decimals) {
+    if let Some(power) = power_of_ten(decimals) {
         let scaled = x * power;
         let from_half = (scaled - scaled.floor() - 0.5).abs();
         // The product is off by at most half an ulp, so this far from a half the nearest integer is the true one; the

@@ -7,7 +7,7 @@ use super::logistic::miss;
 use super::simd::{MOST_LANES, Vector};
 
 /// Bytes that are one, eight at a time.
-const ONES: u64 = 0x0101_0101_0101_0101;
+pub(super) const ONES: u64 = 0x0101_0101_0101_0101;
 
 /// A number of every problem of a group: one for each lane, or one that all share.
 pub(super) trait Spread<V>: Copy {
@@ -147,6 +147,16 @@ impl<V: Vector, const K: usize> Group<V, V, K> {
             }
         }
         other == 0
+    }
+
+    /// Room for `trials` trials of every lane, each to be counted once: rows and flips, which the caller fills.
+    #[inline(always)]
+    pub(super) fn room(&mut self, trials: usize) -> (&mut [[V; K]], &mut [V]) {
+        self.resize(trials);
+        self.counts.fill(V::splat(1.0));
+        self.rows.resize(trials, [V::splat(0.0); K]);
+        self.flips.resize(trials, V::splat(0.0));
+        (&mut self.rows, &mut self.flips)
     }
 
     /// Subtracts the averages where there is an intercept (`1` in every lane of `with`, else `0`).

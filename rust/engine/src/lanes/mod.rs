@@ -7,14 +7,38 @@
 //!
 //! The scalar fit of [`crate::logit`] is the truth, and the way for agents whose optimum is not proved here.
 
+/// An expression with a constant number of attributes, whichever it is.
+macro_rules! for_attributes {
+    ($attributes:expr, $name:ident, $work:expr) => {
+        for_attributes!($attributes, $name, $work; 1 2 3 4 5 6 7 8 9 10 11 12)
+    };
+    ($attributes:expr, $name:ident, $work:expr; $($number:literal)*) => {
+        match $attributes {
+            $($number => {
+                const $name: usize = $number;
+                $work
+            })*
+            _ => unreachable!("batches have 1 to {} attributes", crate::logit::MAX_ATTRIBUTES),
+        }
+    };
+}
+
+mod choosing;
 mod climb;
+mod deciding;
 mod factor;
 mod group;
 mod logistic;
+mod pairs;
+mod recovering;
 mod simd;
+mod streams;
 #[cfg(test)]
 mod tests;
 
+pub(crate) use choosing::Choose;
+pub(crate) use deciding::{Scene, decide};
+pub(crate) use recovering::{Recovered, Strangers, recover};
 pub use simd::Path;
 
 use crate::logit::{Estimator, InterceptPrior, MAX_ATTRIBUTES, Model, Trials};
@@ -31,22 +55,6 @@ pub(crate) const MOST: usize = MOST_LANES;
 /// allocation cheap, few enough for threads to share the work and to answer within milliseconds.
 pub(crate) fn chunk(trials: usize) -> usize {
     ((1 << 18) / trials.max(1)).clamp(MOST, 256)
-}
-
-/// An expression with a constant number of attributes, whichever it is.
-macro_rules! for_attributes {
-    ($attributes:expr, $name:ident, $work:expr) => {
-        for_attributes!($attributes, $name, $work; 1 2 3 4 5 6 7 8 9 10 11 12)
-    };
-    ($attributes:expr, $name:ident, $work:expr; $($number:literal)*) => {
-        match $attributes {
-            $($number => {
-                const $name: usize = $number;
-                $work
-            })*
-            _ => unreachable!("batches have 1 to {MAX_ATTRIBUTES} attributes"),
-        }
-    };
 }
 
 /// About how long the fits of so many trials take.

@@ -3,11 +3,13 @@
 use proptest::prelude::*;
 
 use super::logistic::{exp, miss};
+use super::pairs::quotient;
 use super::simd::{Kernel, MOST_LANES, Path, Vector};
+use super::streams::{AT_ONCE, Streams};
 use crate::batch::{Batch, coefficients_on};
 use crate::logit::{Estimator, InterceptPrior, Model, Priors, Trials};
 use crate::parallel::Interrupt;
-use crate::rng::{Purpose, Stream};
+use crate::rng::{Purpose, Stream, uniform};
 
 /// A kernel that takes `e^x` and `1 / (1 + e^x)` of numbers, as many as the widest vector has lanes.
 struct Exponentials([f64; MOST_LANES]);
@@ -72,6 +74,85 @@ fn certainty_is_a_chance_and_no_number_stays_none() {
         assert!(misses[0] < 1e-300 && misses[4] < 1e-300);
         assert_eq!((misses[1], misses[2], misses[3], misses[5]), (1.0, 0.5, 0.5, 1.0));
         assert!(misses[7].is_nan());
+    }
+}
+
+/// A kernel that draws from streams, one a lane; the draws of a lane and their uniforms behind each other.
+struct Draw<'a> {
+    units: &'a [u64; MOST_LANES],
+    place: u64,
+}
+
+impl Kernel for Draw<'_> {
+    type Output = Vec<Vec<(u64, u64)>>;
+
+    #[inline(always)]
+    fn run<V: Vector>(self) -> Self::Output {
+        let streams = Streams::<V>::new(3, Purpose::Pairs, self.units, 9);
+        let mut out = vec![Vec::new(); V::LANES];
+        for draws in streams.draws(self.place) {
+            let (mut words, mut uniforms) = ([0.0; MOST_LANES], [0.0; MOST_LANES]);
+            draws.store(&mut words);
+            draws.uniform().store(&mut uniforms);
+            for l in 0..V::LANES {
+                out[l].push((words[l].to_bits(), uniforms[l].to_bits()));
+            }
+        }
+        out
+    }
+}
+
+/// A kernel that divides.
+struct Divide([f64; MOST_LANES], [f64; MOST_LANES]);
+
+impl Kernel for Divide {
+    type Output = [f64; MOST_LANES];
+
+    #[inline(always)]
+    fn run<V: Vector>(self) -> Self::Output {
+        let mut out = self.0;
+        for at in (0..MOST_LANES).step_by(V::LANES) {
+            let (x, divisor) = (V::load(&self.0[at..]), V::load(&self.1[at..]));
+            quotient(x, divisor, V::splat(1.0).div(divisor)).store(&mut out[at..]);
+        }
+        out
+    }
+}
+
+#[test]
+fn quotients_are_those_of_a_division() {
+    let mut stream = Stream::new(4, Purpose::User, 0, 0);
+    for i in 0..200_000 {
+        // Numbers of any bits, and whole ones, whose quotients are close to the middle between two doubles more often.
+        let mut draw = |whole: bool| {
+            let x = 1.0 + stream.uniform();
+            let x = if whole { (x * 1000.0).floor() } else { x };
+            x * 2.0_f64.powi((stream.bits() % 60) as i32 - 30)
+        };
+        let x = std::array::from_fn(|l| draw(l % 2 == 0));
+        let divisor = std::array::from_fn(|l| draw(l % 4 < 2));
+        let expected = std::array::from_fn(|l| x[l] / divisor[l]);
+        assert_eq!(
+            Path::available()[i % Path::available().len()].run(Divide(x, divisor)),
+            expected
+        );
+    }
+}
+
+proptest! {
+    #[test]
+    fn streams_in_lanes_are_the_streams(units: [u64; MOST_LANES], place in prop_oneof![0u64..100, any::<u64>().prop_map(|p| p >> 5)]) {
+        for path in Path::available() {
+            for (l, draws) in path.run(Draw { units: &units, place }).into_iter().enumerate() {
+                let mut stream = Stream::new(3, Purpose::Pairs, units[l], 9);
+                stream.seek(place * AT_ONCE as u64);
+                let expected: Vec<(u64, u64)> = (0..AT_ONCE)
+                    .map(|_| stream.bits())
+                    .map(|word| (word, uniform(word).to_bits()))
+                    .collect();
+                prop_assert_eq!(draws, expected, "{} {}", path.name(), l);
+            }
+        }
     }
 }
 

@@ -82,9 +82,56 @@ impl Vector for Neon {
         Self::load(&[0, 1].map(|l| f64::from_bits(words[l] << shift & SIGN)))
     }
     #[inline(always)]
+    fn sqrt(self) -> Self {
+        Self(unsafe { vsqrtq_f64(self.0) })
+    }
+    #[inline(always)]
+    fn round(self) -> Self {
+        Self(unsafe { vrndnq_f64(self.0) })
+    }
+    #[inline(always)]
+    fn upper_53(self) -> Self {
+        Self(unsafe { vcvtq_f64_u64(vshrq_n_u64::<11>(vreinterpretq_u64_f64(self.0))) })
+    }
+    #[inline(always)]
+    fn add_halves(self, other: Self) -> Self {
+        Self(unsafe { vreinterpretq_f64_u32(vaddq_u32(vreinterpretq_u32_f64(self.0), vreinterpretq_u32_f64(other.0))) })
+    }
+    #[inline(always)]
+    fn rotate_halves<const LEFT: i32, const RIGHT: i32>(self) -> Self {
+        Self(unsafe {
+            let bits = vreinterpretq_u32_f64(self.0);
+            vreinterpretq_f64_u32(vsriq_n_u32::<RIGHT>(vshlq_n_u32::<LEFT>(bits), bits))
+        })
+    }
+    #[inline(always)]
+    fn lower_halves(self, other: Self) -> Self {
+        Self(unsafe {
+            vreinterpretq_f64_u32(vtrn1q_u32(
+                vreinterpretq_u32_f64(self.0),
+                vreinterpretq_u32_f64(other.0),
+            ))
+        })
+    }
+    #[inline(always)]
+    fn upper_halves(self, other: Self) -> Self {
+        Self(unsafe {
+            vreinterpretq_f64_u32(vtrn2q_u32(
+                vreinterpretq_u32_f64(self.0),
+                vreinterpretq_u32_f64(other.0),
+            ))
+        })
+    }
+    #[inline(always)]
     fn transpose(sources: &[&[f64]; MOST_LANES], at: usize, out: &mut [Self]) {
         let (a, b) = (Self::load(&sources[0][at..]), Self::load(&sources[1][at..]));
         out[0] = Self(unsafe { vzip1q_f64(a.0, b.0) });
         out[1] = Self(unsafe { vzip2q_f64(a.0, b.0) });
+    }
+    #[inline(always)]
+    fn scatter(vectors: &[Self], at: usize, targets: &mut [&mut [f64]; MOST_LANES]) {
+        let (a, b) = (vectors[0].0, vectors[1].0);
+        Self(unsafe { vzip1q_f64(a, b) }).store(&mut targets[0][at..]);
+        Self(unsafe { vzip2q_f64(a, b) }).store(&mut targets[1][at..]);
     }
 }

@@ -14,6 +14,7 @@ mod x86;
 use portable::Portable;
 
 use crate::error::{Error, Result};
+use crate::rng::UNIFORM_STEP;
 
 /// As many doubles as a register holds, one of an independent problem in each lane.
 pub(crate) trait Vector: Copy {
@@ -47,8 +48,33 @@ pub(crate) trait Vector: Copy {
     fn scale(self, exponent: Self) -> Self;
     /// Zeros whose sign is the bit of that lane's word that a shift to the left by `shift` moves to the front.
     fn signs(words: &[u64; MOST_LANES], shift: u64) -> Self;
+    fn sqrt(self) -> Self;
+    /// The nearest whole number, ties to even.
+    fn round(self) -> Self;
+    /// The upper 53 bits of every lane as a whole number.
+    fn upper_53(self) -> Self;
+    /// The uniform of every lane, as [`crate::rng::uniform`] has it.
+    #[inline(always)]
+    fn uniform(self) -> Self {
+        self.upper_53().mul(Self::splat(UNIFORM_STEP))
+    }
+    /// Adds both 32-bit halves of every lane, each for itself and wrapping.
+    fn add_halves(self, other: Self) -> Self;
+    /// Rotates both 32-bit halves of every lane to the left by `LEFT` bits; `RIGHT` is the rest of 32.
+    fn rotate_halves<const LEFT: i32, const RIGHT: i32>(self) -> Self;
+    /// The lower half of every lane, with that of `other` as the upper half.
+    fn lower_halves(self, other: Self) -> Self;
+    /// The upper half of every lane of `other`, with that of `self` as the lower half.
+    fn upper_halves(self, other: Self) -> Self;
+    /// These bits, one word a lane.
+    #[inline(always)]
+    fn words(words: &[u64; MOST_LANES]) -> Self {
+        Self::load(&words.map(f64::from_bits))
+    }
     /// Entry `at + i` of every source, one source a lane, as `out[i]`; for [`Vector::LANES`] sources and vectors.
     fn transpose(sources: &[&[f64]; MOST_LANES], at: usize, out: &mut [Self]);
+    /// The way back: lane `l` of vector `i` as entry `at + i` of target `l`; for as many vectors and targets.
+    fn scatter(vectors: &[Self], at: usize, targets: &mut [&mut [f64]; MOST_LANES]);
 }
 
 /// The lanes of the widest vector.
@@ -83,7 +109,8 @@ impl Path {
         let mut paths = Vec::new();
         #[cfg(target_arch = "x86_64")]
         {
-            paths.extend(is_x86_feature_detected!("avx512f").then_some(Self(Kind::Avx512)));
+            let avx512 = is_x86_feature_detected!("avx512f") && is_x86_feature_detected!("avx512dq");
+            paths.extend(avx512.then_some(Self(Kind::Avx512)));
             let avx2 = is_x86_feature_detected!("avx2") && is_x86_feature_detected!("fma");
             paths.extend(avx2.then_some(Self(Kind::Avx2)));
         }

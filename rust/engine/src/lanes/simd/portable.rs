@@ -11,6 +11,17 @@ impl Portable {
     fn each(f: impl FnMut(usize) -> f64) -> Self {
         Self(std::array::from_fn(f))
     }
+
+    /// The lower (0) or upper (1) half of a lane.
+    #[inline(always)]
+    fn half(self, lane: usize, half: u32) -> u32 {
+        (self.0[lane].to_bits() >> (32 * half)) as u32
+    }
+
+    #[inline(always)]
+    fn halves(f: impl Fn(usize, u32) -> u32) -> Self {
+        Self::each(|l| f64::from_bits(u64::from(f(l, 0)) | u64::from(f(l, 1)) << 32))
+    }
 }
 
 impl Vector for Portable {
@@ -80,7 +91,41 @@ impl Vector for Portable {
         Self::each(|l| f64::from_bits(words[l] << shift & SIGN))
     }
     #[inline(always)]
+    fn sqrt(self) -> Self {
+        Self::each(|l| self.0[l].sqrt())
+    }
+    #[inline(always)]
+    fn round(self) -> Self {
+        Self::each(|l| self.0[l].round_ties_even())
+    }
+    #[inline(always)]
+    fn upper_53(self) -> Self {
+        Self::each(|l| (self.0[l].to_bits() >> 11) as f64)
+    }
+    #[inline(always)]
+    fn add_halves(self, other: Self) -> Self {
+        Self::halves(|l, half| self.half(l, half).wrapping_add(other.half(l, half)))
+    }
+    #[inline(always)]
+    fn rotate_halves<const LEFT: i32, const RIGHT: i32>(self) -> Self {
+        Self::halves(|l, half| self.half(l, half) << LEFT | self.half(l, half) >> RIGHT)
+    }
+    #[inline(always)]
+    fn lower_halves(self, other: Self) -> Self {
+        Self::halves(|l, half| if half == 0 { self.half(l, 0) } else { other.half(l, 0) })
+    }
+    #[inline(always)]
+    fn upper_halves(self, other: Self) -> Self {
+        Self::halves(|l, half| if half == 0 { self.half(l, 1) } else { other.half(l, 1) })
+    }
+    #[inline(always)]
     fn transpose(sources: &[&[f64]; MOST_LANES], at: usize, out: &mut [Self]) {
         (0..4).for_each(|i| out[i] = Self::each(|l| sources[l][at + i]));
+    }
+    #[inline(always)]
+    fn scatter(vectors: &[Self], at: usize, targets: &mut [&mut [f64]; MOST_LANES]) {
+        for l in 0..4 {
+            (0..4).for_each(|i| targets[l][at + i] = vectors[i].0[l]);
+        }
     }
 }

@@ -4,8 +4,8 @@ use std::arch::x86_64::*;
 
 use super::{Kernel, MOST_LANES, SIGN, Vector};
 
-/// SAFETY: the processor must have AVX-512F.
-#[target_feature(enable = "avx512f")]
+/// SAFETY: the processor must have AVX-512F and DQ.
+#[target_feature(enable = "avx512f,avx512dq")]
 pub(super) unsafe fn avx512<K: Kernel>(kernel: K) -> K::Output {
     kernel.run::<Avx512>()
 }
@@ -126,32 +126,92 @@ impl Vector for Avx512 {
         })
     }
     #[inline(always)]
+    fn sqrt(self) -> Self {
+        Self(unsafe { _mm512_sqrt_pd(self.0) })
+    }
+    #[inline(always)]
+    fn round(self) -> Self {
+        Self(unsafe { _mm512_roundscale_pd::<{ _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC }>(self.0) })
+    }
+    #[inline(always)]
+    fn upper_53(self) -> Self {
+        Self(unsafe { _mm512_cvtepu64_pd(_mm512_srli_epi64::<11>(_mm512_castpd_si512(self.0))) })
+    }
+    #[inline(always)]
+    fn add_halves(self, other: Self) -> Self {
+        Self(unsafe {
+            _mm512_castsi512_pd(_mm512_add_epi32(
+                _mm512_castpd_si512(self.0),
+                _mm512_castpd_si512(other.0),
+            ))
+        })
+    }
+    #[inline(always)]
+    fn rotate_halves<const LEFT: i32, const RIGHT: i32>(self) -> Self {
+        Self(unsafe { _mm512_castsi512_pd(_mm512_rol_epi32::<LEFT>(_mm512_castpd_si512(self.0))) })
+    }
+    #[inline(always)]
+    fn lower_halves(self, other: Self) -> Self {
+        Self(unsafe {
+            let up = _mm512_slli_epi64::<32>(_mm512_castpd_si512(other.0));
+            _mm512_castsi512_pd(_mm512_mask_blend_epi32(0xaaaa, _mm512_castpd_si512(self.0), up))
+        })
+    }
+    #[inline(always)]
+    fn upper_halves(self, other: Self) -> Self {
+        Self(unsafe {
+            let down = _mm512_srli_epi64::<32>(_mm512_castpd_si512(self.0));
+            _mm512_castsi512_pd(_mm512_mask_blend_epi32(0xaaaa, down, _mm512_castpd_si512(other.0)))
+        })
+    }
+    #[inline(always)]
     fn transpose(sources: &[&[f64]; MOST_LANES], at: usize, out: &mut [Self]) {
-        let mut rows = [Self::splat(0.0); 8];
+        let mut rows = [Self::splat(0.0).0; 8];
         for l in 0..8 {
-            rows[l] = Self::load(&sources[l][at..]);
+            rows[l] = Self::load(&sources[l][at..]).0;
         }
-        let out = &mut out[..8];
-        // Pairs of doubles are paired, then halves of registers are, and then whole halves.
-        unsafe {
-            let (mut even, mut odd) = ([rows[0].0; 4], [rows[0].0; 4]);
-            for i in 0..4 {
-                even[i] = _mm512_unpacklo_pd(rows[2 * i].0, rows[2 * i + 1].0);
-                odd[i] = _mm512_unpackhi_pd(rows[2 * i].0, rows[2 * i + 1].0);
-            }
-            for (parity, pairs) in [even, odd].into_iter().enumerate() {
-                // Blocks 0 and 2 (then 1 and 3) of the upper and of the lower four sources.
-                let near = _mm512_shuffle_f64x2::<0x88>(pairs[0], pairs[1]);
-                let far = _mm512_shuffle_f64x2::<0x88>(pairs[2], pairs[3]);
-                out[parity] = Self(_mm512_shuffle_f64x2::<0x88>(near, far));
-                out[parity + 4] = Self(_mm512_shuffle_f64x2::<0xdd>(near, far));
-                let near = _mm512_shuffle_f64x2::<0xdd>(pairs[0], pairs[1]);
-                let far = _mm512_shuffle_f64x2::<0xdd>(pairs[2], pairs[3]);
-                out[parity + 2] = Self(_mm512_shuffle_f64x2::<0x88>(near, far));
-                out[parity + 6] = Self(_mm512_shuffle_f64x2::<0xdd>(near, far));
-            }
+        let columns = transposed8(&rows);
+        out[..8]
+            .iter_mut()
+            .zip(columns)
+            .for_each(|(out, column)| *out = Self(column));
+    }
+    #[inline(always)]
+    fn scatter(vectors: &[Self], at: usize, targets: &mut [&mut [f64]; MOST_LANES]) {
+        let mut rows = [Self::splat(0.0).0; 8];
+        rows.iter_mut()
+            .zip(&vectors[..8])
+            .for_each(|(row, vector)| *row = vector.0);
+        let columns = transposed8(&rows);
+        for l in 0..8 {
+            Self(columns[l]).store(&mut targets[l][at..]);
         }
     }
+}
+
+/// Pairs of doubles are paired, then halves of registers are, and then whole halves.
+#[inline(always)]
+fn transposed8(rows: &[__m512d; 8]) -> [__m512d; 8] {
+    let mut out = *rows;
+    unsafe {
+        let (mut even, mut odd) = ([rows[0]; 4], [rows[0]; 4]);
+        for i in 0..4 {
+            even[i] = _mm512_unpacklo_pd(rows[2 * i], rows[2 * i + 1]);
+            odd[i] = _mm512_unpackhi_pd(rows[2 * i], rows[2 * i + 1]);
+        }
+        for (parity, pairs) in [even, odd].into_iter().enumerate() {
+            // Blocks 0 and 2 (then 1 and 3) of the upper and of the lower four rows.
+            let near = _mm512_shuffle_f64x2::<0x88>(pairs[0], pairs[1]);
+            let far = _mm512_shuffle_f64x2::<0x88>(pairs[2], pairs[3]);
+            out[parity] = _mm512_shuffle_f64x2::<0x88>(near, far);
+            out[parity + 4] = _mm512_shuffle_f64x2::<0xdd>(near, far);
+            let near = _mm512_shuffle_f64x2::<0xdd>(pairs[0], pairs[1]);
+            let far = _mm512_shuffle_f64x2::<0xdd>(pairs[2], pairs[3]);
+            out[parity + 2] = _mm512_shuffle_f64x2::<0x88>(near, far);
+            out[parity + 6] = _mm512_shuffle_f64x2::<0xdd>(near, far);
+        }
+    }
+    out
 }
 
 impl Vector for Avx2 {
@@ -204,19 +264,95 @@ impl Vector for Avx2 {
         })
     }
     #[inline(always)]
-    fn transpose(sources: &[&[f64]; MOST_LANES], at: usize, out: &mut [Self]) {
-        let mut rows = [Self::splat(0.0); 4];
-        for l in 0..4 {
-            rows[l] = Self::load(&sources[l][at..]);
-        }
-        let out = &mut out[..4];
+    fn sqrt(self) -> Self {
+        Self(unsafe { _mm256_sqrt_pd(self.0) })
+    }
+    #[inline(always)]
+    fn round(self) -> Self {
+        Self(unsafe { _mm256_round_pd::<{ _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC }>(self.0) })
+    }
+    #[inline(always)]
+    fn upper_53(self) -> Self {
+        // Halves as the last bits of 2^52 and of 2^84, from which both are subtracted again: nothing is rounded.
+        const LOWER: f64 = (1_u64 << 52) as f64;
+        const UPPER: f64 = (1_u128 << 84) as f64;
         unsafe {
-            let even = [0, 2].map(|l| _mm256_unpacklo_pd(rows[l].0, rows[l + 1].0));
-            let odd = [0, 2].map(|l| _mm256_unpackhi_pd(rows[l].0, rows[l + 1].0));
-            out[0] = Self(_mm256_permute2f128_pd::<0x20>(even[0], even[1]));
-            out[1] = Self(_mm256_permute2f128_pd::<0x20>(odd[0], odd[1]));
-            out[2] = Self(_mm256_permute2f128_pd::<0x31>(even[0], even[1]));
-            out[3] = Self(_mm256_permute2f128_pd::<0x31>(odd[0], odd[1]));
+            let shifted = _mm256_srli_epi64::<11>(_mm256_castpd_si256(self.0));
+            let lower = _mm256_blend_epi32::<0xaa>(shifted, _mm256_castpd_si256(_mm256_set1_pd(LOWER)));
+            let upper = _mm256_xor_si256(
+                _mm256_srli_epi64::<32>(shifted),
+                _mm256_castpd_si256(_mm256_set1_pd(UPPER)),
+            );
+            let upper = Self(_mm256_castsi256_pd(upper)).sub(Self::splat(UPPER + LOWER));
+            upper.add(Self(_mm256_castsi256_pd(lower)))
         }
+    }
+    #[inline(always)]
+    fn add_halves(self, other: Self) -> Self {
+        Self(unsafe {
+            _mm256_castsi256_pd(_mm256_add_epi32(
+                _mm256_castpd_si256(self.0),
+                _mm256_castpd_si256(other.0),
+            ))
+        })
+    }
+    #[inline(always)]
+    fn rotate_halves<const LEFT: i32, const RIGHT: i32>(self) -> Self {
+        Self(unsafe {
+            let bits = _mm256_castpd_si256(self.0);
+            let (left, right) = (_mm256_slli_epi32::<LEFT>(bits), _mm256_srli_epi32::<RIGHT>(bits));
+            _mm256_castsi256_pd(_mm256_or_si256(left, right))
+        })
+    }
+    #[inline(always)]
+    fn lower_halves(self, other: Self) -> Self {
+        Self(unsafe {
+            let up = _mm256_slli_epi64::<32>(_mm256_castpd_si256(other.0));
+            _mm256_castsi256_pd(_mm256_blend_epi32::<0xaa>(_mm256_castpd_si256(self.0), up))
+        })
+    }
+    #[inline(always)]
+    fn upper_halves(self, other: Self) -> Self {
+        Self(unsafe {
+            let down = _mm256_srli_epi64::<32>(_mm256_castpd_si256(self.0));
+            _mm256_castsi256_pd(_mm256_blend_epi32::<0xaa>(down, _mm256_castpd_si256(other.0)))
+        })
+    }
+    #[inline(always)]
+    fn transpose(sources: &[&[f64]; MOST_LANES], at: usize, out: &mut [Self]) {
+        let mut rows = [Self::splat(0.0).0; 4];
+        for l in 0..4 {
+            rows[l] = Self::load(&sources[l][at..]).0;
+        }
+        let columns = transposed4(&rows);
+        out[..4]
+            .iter_mut()
+            .zip(columns)
+            .for_each(|(out, column)| *out = Self(column));
+    }
+    #[inline(always)]
+    fn scatter(vectors: &[Self], at: usize, targets: &mut [&mut [f64]; MOST_LANES]) {
+        let mut rows = [Self::splat(0.0).0; 4];
+        rows.iter_mut()
+            .zip(&vectors[..4])
+            .for_each(|(row, vector)| *row = vector.0);
+        let columns = transposed4(&rows);
+        for l in 0..4 {
+            Self(columns[l]).store(&mut targets[l][at..]);
+        }
+    }
+}
+
+#[inline(always)]
+fn transposed4(rows: &[__m256d; 4]) -> [__m256d; 4] {
+    unsafe {
+        let even = [0, 2].map(|l| _mm256_unpacklo_pd(rows[l], rows[l + 1]));
+        let odd = [0, 2].map(|l| _mm256_unpackhi_pd(rows[l], rows[l + 1]));
+        [
+            _mm256_permute2f128_pd::<0x20>(even[0], even[1]),
+            _mm256_permute2f128_pd::<0x20>(odd[0], odd[1]),
+            _mm256_permute2f128_pd::<0x31>(even[0], even[1]),
+            _mm256_permute2f128_pd::<0x31>(odd[0], odd[1]),
+        ]
     }
 }

@@ -1,0 +1,337 @@
+//! Recovery of weights: agents with random target weights decide, are fitted, and their learned weights are held against the
+//! targets; replicate after replicate, and nothing of it is stored.
+//!
+//! Agent `i` of replicate `r` is the unit `r * agents + i` of [`crate::agents::draw_targets`] and [`crate::agents::decisions`],
+//! and its fit that of [`crate::batch::coefficients`]: the same numbers, in a fraction of the time.
+
+use crate::agents::{Deciding, Rule, decisions, draw_targets};
+use crate::design::{NANOSECONDS, Ranges, differences, pair_values};
+use crate::error::{Error, Result};
+use crate::lanes::{self, Objective, Path, Recovered, Strangers};
+use crate::logit::{MAX_ATTRIBUTES, Model, Trials, scale};
+use crate::parallel::{Interrupt, fill_units, worth};
+
+/// The numbers of a replicate: the correlation of learned with target weights over all contexts, its mean within contexts,
+/// and the agents behind them.
+pub const FIGURES: usize = 3;
+
+/// What is recovered, and how.
+#[derive(Debug, Clone, Copy)]
+pub struct Design<'a> {
+    /// Contexts, which agents of consecutive numbers take in turn.
+    pub ranges: Ranges<'a>,
+    /// Agents per replicate.
+    pub agents: usize,
+    /// Decisions per agent.
+    pub trials: usize,
+    /// How they choose.
+    pub rule: Rule,
+    /// How their choices are fitted: posterior modes or ridge estimates.
+    pub model: Model,
+}
+
+/// Replicates `first` to `first + count - 1`, flat (replicates, [`FIGURES`]).
+///
+/// Agents whose choices are all alike have no learned weights and are left out; a correlation is NaN where nothing varies.
+pub fn recovery(
+    design: &Design<'_>,
+    seed: u64,
+    (first, count): (u64, usize),
+    threads: usize,
+    interrupt: &Interrupt,
+) -> Result<Vec<f64>> {
+    let k = design.ranges.attributes();
+    design.model.check()?;
+    if k > MAX_ATTRIBUTES {
+        return Err(Error::input("attributes", format!("1 to {MAX_ATTRIBUTES}"), k));
+    }
+    if design.ranges.contexts() == 0 {
+        return Err(Error::input("mins", "at least one context", 0));
+    }
+    if design.agents == 0 {
+        return Err(Error::input("agents", "1 or more", 0));
+    }
+    if design.trials <= k {
+        return Err(Error::input(
+            "trials",
+            format!("more than {k} attributes"),
+            design.trials,
+        ));
+    }
+    pair_values(&design.ranges, design.trials)?;
+    let objective = Objective::of(&design.model)
+        .ok_or_else(|| Error::input("estimator", "posterior modes or ridge estimates", "another one"))?;
+    let agents = design.agents as u64;
+    let last = first.checked_add(count as u64).and_then(|end| end.checked_mul(agents));
+    if last.is_none() {
+        return Err(Error::input("first", "replicates whose agents are below 2^64", first));
+    }
+    let path = Path::chosen()?;
+    let mut out = Vec::new();
+    let fits = count
+        .checked_mul(FIGURES)
+        .is_some_and(|size| out.try_reserve_exact(size).is_ok());
+    if !fits {
+        return Err(Error::input("replicates", "as many as fit into memory", count));
+    }
+    out.resize(count * FIGURES, f64::NAN);
+    // Groups of agents go on from one replicate to the next, so that only the last of a part has lanes to spare.
+    let together = lanes::chunk(design.trials).div_ceil(design.agents).max(1);
+    let work = design.agents as f64 * count as f64;
+    let decided = NANOSECONDS * 2.0 * (design.trials * k) as f64 + lanes::nanoseconds(design.trials, k);
+    fill_units(
+        worth(threads, work * decided),
+        &mut out,
+        together * FIGURES,
+        interrupt,
+        |place, rows| {
+            let replicate = first + (place * together) as u64;
+            let count = rows.len() / FIGURES;
+            let part = Part::recover(design, (path, &objective), seed, (replicate, count), interrupt)?;
+            for (place, row) in rows.chunks_exact_mut(FIGURES).enumerate() {
+                row.copy_from_slice(&part.figures(place));
+            }
+            Ok(())
+        },
+    )?;
+    Ok(out)
+}
+
+/// The agents of some replicates.
+struct Part {
+    agents: usize,
+    attributes: usize,
+    /// Rows of target weights.
+    targets: Vec<f64>,
+    /// Rows of learned weights; NaN where an agent has none.
+    learned: Vec<f64>,
+    /// The correlation of both within each agent.
+    within: Vec<f64>,
+}
+
+impl Part {
+    fn recover(
+        design: &Design<'_>,
+        (path, objective): (Path, &Objective),
+        seed: u64,
+        (replicate, count): (u64, usize),
+        interrupt: &Interrupt,
+    ) -> Result<Self> {
+        let (agents, k) = (design.agents * count, design.ranges.attributes());
+        let mut part = Self {
+            agents: design.agents,
+            attributes: k,
+            targets: vec![f64::NAN; agents * k],
+            learned: vec![f64::NAN; agents * k],
+            within: vec![f64::NAN; agents],
+        };
+        let mut varied = vec![false; agents];
+        let strangers = Strangers {
+            seed,
+            first: replicate * design.agents as u64,
+            ranges: &design.ranges,
+            rule: design.rule,
+            trials: design.trials,
+        };
+        let out = Recovered {
+            targets: &mut part.targets,
+            learned: &mut part.learned,
+            within: &mut part.within,
+            varied: &mut varied,
+        };
+        lanes::recover(path, objective, &strangers, k, out, interrupt)?;
+        for (agent, row) in part.learned.chunks_exact_mut(k).enumerate() {
+            if varied[agent] && row[0].is_nan() {
+                interrupt.check()?;
+                let targets = &part.targets[agent * k..][..k];
+                if let Some(learned) = the_long_way(design, seed, strangers.first + agent as u64, targets)? {
+                    row.copy_from_slice(&learned);
+                    part.within[agent] = correlation(row.iter().zip(targets));
+                }
+            }
+        }
+        Ok(part)
+    }
+
+    /// The figures of replicate `place` of the part.
+    fn figures(&self, place: usize) -> [f64; FIGURES] {
+        let own = place * self.agents..(place + 1) * self.agents;
+        let entries = own.start * self.attributes..own.end * self.attributes;
+        let pairs = self.learned[entries.clone()].iter().zip(&self.targets[entries]);
+        let known = pairs.filter(|(learned, _)| !learned.is_nan());
+        let mut within = (0.0, 0.0);
+        for r in self.within[own].iter().filter(|r| !r.is_nan()) {
+            within = (within.0 + r, within.1 + 1.0);
+        }
+        [
+            correlation(known.clone()),
+            within.0 / within.1,
+            known.count() as f64 / self.attributes as f64,
+        ]
+    }
+}
+
+/// The learned weights of an agent whose optimum the lanes did not prove.
+fn the_long_way(design: &Design<'_>, seed: u64, unit: u64, targets: &[f64]) -> Result<Option<Vec<f64>>> {
+    // Below the number of contexts.
+    #[allow(clippy::cast_possible_truncation)]
+    let ranges = design.ranges.only((unit % design.ranges.contexts() as u64) as usize);
+    let k = ranges.attributes();
+    let deciding = Deciding {
+        ranges,
+        weights: targets,
+        rules: &[design.rule],
+    };
+    let (mut pairs, mut choices) = (vec![0.0; design.trials * 2 * k], vec![0; design.trials]);
+    let flag = Interrupt::new();
+    decisions(&deciding, &[unit], (seed, 0), 1, &flag, (&mut pairs, &mut choices))?;
+    let trials = Trials {
+        differences: &differences(&ranges, &pairs)?,
+        choices: &choices,
+        counts: None,
+        attributes: k,
+    };
+    let slopes = design.model.refit(trials, None);
+    Ok(slopes.and_then(|slopes| scale(&slopes[..k])))
+}
+
+/// Pearson's correlation, NaN with fewer than three pairs or where nothing varies: that of [`crate::correlation::pearson`]
+/// for numbers that are all of one size, as scaled weights are.
+fn correlation<'a>(pairs: impl Iterator<Item = (&'a f64, &'a f64)> + Clone) -> f64 {
+    let (mut n, mut sum_x, mut sum_y) = (0.0, 0.0, 0.0);
+    for (x, y) in pairs.clone() {
+        (n, sum_x, sum_y) = (n + 1.0, sum_x + x, sum_y + y);
+    }
+    let (mean_x, mean_y) = (sum_x / n, sum_y / n);
+    let [mut xx, mut yy, mut xy] = [0.0; 3];
+    let first = pairs.clone().next();
+    let (mut x_varies, mut y_varies) = (false, false);
+    for (x, y) in pairs {
+        x_varies |= Some(x) != first.map(|first| first.0);
+        y_varies |= Some(y) != first.map(|first| first.1);
+        let (x, y) = (x - mean_x, y - mean_y);
+        (xx, yy, xy) = (xx + x * x, yy + y * y, xy + x * y);
+    }
+    if n < 3.0 || !x_varies || !y_varies {
+        return f64::NAN;
+    }
+    (xy / (xx * yy).sqrt()).clamp(-1.0, 1.0)
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::batch::{Batch, coefficients};
+    use crate::correlation::pearson;
+    use crate::logit::{Estimator, InterceptPrior, Priors};
+
+    /// The figures of a replicate by the calls that the fused one stands for.
+    fn step_by_step(design: &Design<'_>, seed: u64, replicate: u64) -> [f64; FIGURES] {
+        let (agents, k) = (design.agents, design.ranges.attributes());
+        let (mut learned, mut targets, mut within) = (Vec::new(), Vec::new(), Vec::new());
+        for agent in 0..agents as u64 {
+            let unit = replicate * agents as u64 + agent;
+            let ranges = design.ranges.only((unit % design.ranges.contexts() as u64) as usize);
+            let weights = draw_targets(&[unit], k, seed).expect("good input");
+            let (mut pairs, mut choices) = (vec![0.0; design.trials * 2 * k], vec![0; design.trials]);
+            let deciding = Deciding {
+                ranges,
+                weights: &weights,
+                rules: &[design.rule],
+            };
+            let flag = Interrupt::new();
+            decisions(&deciding, &[unit], (seed, 0), 1, &flag, (&mut pairs, &mut choices)).expect("good input");
+            if choices.iter().all(|choice| *choice == choices[0]) {
+                continue;
+            }
+            let differences = differences(&ranges, &pairs).expect("good pairs");
+            let offsets = [0, design.trials as u64];
+            let batch = Batch::new(&differences, &choices, &offsets, k).expect("good trials");
+            let slopes = coefficients(&batch, &design.model, 1, &flag).expect("not interrupted");
+            if let Some(scaled) = scale(&slopes[..k]) {
+                within.extend(pearson(&weights, &scaled).expect("finite").ok());
+                learned.extend(scaled);
+                targets.extend(weights);
+            }
+        }
+        let mean = within.iter().sum::<f64>() / within.len() as f64;
+        let pooled = pearson(&targets, &learned).expect("finite").unwrap_or(f64::NAN);
+        [pooled, mean, (learned.len() / k) as f64]
+    }
+
+    proptest! {
+        #[test]
+        fn fused_replicates_are_the_calls_one_by_one(
+            (agents, k, extra) in (1usize..12, 1usize..13, 1usize..40),
+            contexts in 1usize..4,
+            // With much position bias choices are all alike, and second modes go the long way.
+            (temperature, bias, lapse) in (0.0..9.0, prop_oneof![Just(0.0), -9.0..9.0], 0.0..1.0),
+            scale in prop_oneof![Just(2.5), Just(f64::INFINITY)],
+            intercept: bool,
+            seed: u64,
+            first in 0u64..1000,
+        ) {
+            let mins: Vec<f64> = (0..contexts * k).map(|i| i as f64 / 7.0).collect();
+            let maxs: Vec<f64> = mins.iter().enumerate().map(|(i, min)| min + [0.5, 3.0, 40.0][i % 3]).collect();
+            let design = Design {
+                ranges: Ranges::new(&mins, &maxs, k).expect("good ranges"),
+                agents,
+                trials: k + extra,
+                rule: Rule::logistic(temperature, bias, lapse).expect("a rule"),
+                model: Model {
+                    estimator: Estimator::Map(Priors {
+                        slope_sd: 1.0,
+                        intercept: InterceptPrior { scale, ..InterceptPrior::default() },
+                    }),
+                    intercept,
+                },
+            };
+            let flag = Interrupt::new();
+            let found = recovery(&design, seed, (first, 5), 1, &flag).expect("good input");
+            let close = |a: f64, b: f64| (a - b).abs() < 1e-12 || a.is_nan() && b.is_nan();
+            for (place, row) in found.chunks(FIGURES).enumerate() {
+                let expected = step_by_step(&design, seed, first + place as u64);
+                prop_assert!(row.iter().zip(expected).all(|(a, b)| close(*a, b)), "{row:?} {expected:?}");
+            }
+            let bits = |rows: &[f64]| rows.iter().map(|x| x.to_bits()).collect::<Vec<u64>>();
+            let alone = recovery(&design, seed, (first + 3, 1), 1, &flag).expect("good input");
+            prop_assert_eq!(bits(&alone), bits(&found[3 * FIGURES..4 * FIGURES]));
+        }
+    }
+
+    #[test]
+    fn designs_that_tell_nothing_are_errors() {
+        let ranges = Ranges::new(&[0.0, 0.0], &[1.0, 1.0], 2).expect("good ranges");
+        let model = Model {
+            estimator: Estimator::Map(Priors::default()),
+            intercept: true,
+        };
+        let design = Design {
+            ranges,
+            agents: 3,
+            trials: 9,
+            rule: Rule::Deterministic,
+            model,
+        };
+        let fails =
+            |design: Design<'_>, first, count| recovery(&design, 1, (first, count), 1, &Interrupt::new()).is_err();
+        assert!(!fails(design, 0, 0) && !fails(design, 0, 2));
+        assert!(fails(Design { agents: 0, ..design }, 0, 1));
+        assert!(fails(Design { trials: 2, ..design }, 0, 1));
+        assert!(fails(
+            Design {
+                model: Model {
+                    estimator: Estimator::Firth,
+                    intercept: true
+                },
+                ..design
+            },
+            0,
+            1
+        ));
+        assert!(fails(design, u64::MAX / 2, 1));
+        assert!(fails(design, 0, usize::MAX));
+    }
+}
