@@ -102,6 +102,17 @@ def trial_bootstrap(
     keep_draws: bool,
     threads: int,
 ) -> _TrialBootstrap: ...
+def refits(
+    differences: NDArray[np.float64],
+    choices: NDArray[np.uint8],
+    offsets: NDArray[np.uint64],
+    estimator: str,
+    numbers: list[float],
+    intercept: bool,
+    counts: NDArray[np.float64],
+    resamples: int,
+    threads: int,
+) -> NDArray[np.float64]: ...
 def laplace_draws(
     slopes: NDArray[np.float64],
     covariance: NDArray[np.float64],

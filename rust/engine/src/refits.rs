@@ -1,17 +1,27 @@
 //! One agent fitted again to resamples of its trials, as many resamples at a time as the processor's vectors have lanes.
 
 use crate::error::Result;
-use crate::lanes::{self, Objective, Path};
+use crate::lanes::{self, Counts, Objective, Path, Resamples};
 use crate::logit::{Model, Trials};
 use crate::parallel::Interrupt;
 
-/// An agent whose fit is known.
+/// An agent to be fitted again.
 pub(crate) struct Refits<'a> {
     pub trials: Trials<'a>,
     pub model: &'a Model,
     pub path: Path,
-    /// Where every refit starts: slopes and (last) the intercept of the agent's own fit.
-    pub start: &'a [f64],
+    /// Where every refit starts: slopes and (last) the intercept of the agent's own fit, if it has one.
+    pub start: Option<&'a [f64]>,
+}
+
+/// Counts that a function writes.
+struct Written<F>(F);
+
+impl<F: Fn(usize, &mut [f64])> Counts for Written<F> {
+    fn of<'a>(&'a self, place: usize, space: &'a mut [f64]) -> &'a [f64] {
+        (self.0)(place, space);
+        space
+    }
 }
 
 impl Refits<'_> {
@@ -24,39 +34,63 @@ impl Refits<'_> {
         count: impl Fn(usize, &mut [f64]),
         mut found: impl FnMut(Option<&mut [f64]>, bool),
     ) -> Result<()> {
-        let objective = Objective::of(self.model);
-        let width = self.start.len();
+        let width = self.model.parameters(self.trials.attributes);
         let block = lanes::chunk(self.trials.choices.len());
         let mut rows = vec![f64::NAN; block.min(resamples) * width];
-        let mut counts = vec![0.0; self.trials.choices.len()];
-        let mut varied = Vec::with_capacity(block);
+        let counts = Written(count);
         for first in (0..resamples).step_by(block) {
-            interrupt.check()?;
             let rows = &mut rows[..block.min(resamples - first) * width];
-            varied.clear();
-            if let Some(objective) = &objective {
-                let mut count = |place: usize, counts: &mut [f64]| {
-                    count(first + place, counts);
-                    varied.push(vary(self.trials.choices, counts));
-                };
-                lanes::resampled_modes(self.path, objective, &self.trials, self.start, &mut count, rows);
-            }
-            for (place, row) in rows.chunks_exact_mut(width).enumerate() {
-                if !row[0].is_nan() {
-                    found(Some(row), varied[place]);
-                    continue;
-                }
-                interrupt.check()?;
-                count(first + place, &mut counts);
-                let resample = Trials {
-                    counts: Some(&counts),
-                    ..self.trials
-                };
-                let mut refit = self.model.refit(resample, Some(self.start));
-                found(refit.as_deref_mut(), vary(self.trials.choices, &counts));
+            let varied = self.rows(&counts, first, interrupt, |_, _| Ok(()), rows)?;
+            for (row, varied) in rows.chunks_exact_mut(width).zip(varied) {
+                found((!row[0].is_nan()).then_some(row), varied);
             }
         }
         Ok(())
+    }
+
+    /// Writes slopes and (last) the intercept of the resamples of `counts` from `first` on, as many as `out` has rows; NaN
+    /// where there is no optimum or none was found. Returns which have choices that vary. What `check` says of the counts
+    /// of a resample counts where its optimum wasn't found at once, as it never is with counts that mean nothing.
+    pub(crate) fn rows(
+        &self,
+        counts: &dyn Counts,
+        first: usize,
+        interrupt: &Interrupt,
+        check: impl Fn(usize, &[f64]) -> Result<()>,
+        out: &mut [f64],
+    ) -> Result<Vec<bool>> {
+        let width = self.model.parameters(self.trials.attributes);
+        let mut varied = Vec::with_capacity(out.len() / width);
+        out.fill(f64::NAN);
+        interrupt.check()?;
+        if let (Some(objective), Some(start)) = (Objective::of(self.model), self.start) {
+            let resamples = Resamples {
+                trials: &self.trials,
+                start,
+                counts,
+                first,
+            };
+            lanes::resampled_modes(self.path, &objective, &resamples, out, &mut varied);
+        }
+        varied.resize(out.len() / width, false);
+        let mut space = vec![0.0; self.trials.choices.len()];
+        for (place, (row, varied)) in out.chunks_exact_mut(width).zip(&mut varied).enumerate() {
+            if !row[0].is_nan() {
+                continue;
+            }
+            interrupt.check()?;
+            let counts = counts.of(first + place, &mut space);
+            check(first + place, counts)?;
+            *varied = vary(self.trials.choices, counts);
+            let resample = Trials {
+                counts: Some(counts),
+                ..self.trials
+            };
+            if let Some(found) = self.model.refit(resample, self.start) {
+                row.copy_from_slice(&found);
+            }
+        }
+        Ok(varied)
     }
 }
 
@@ -82,7 +116,7 @@ mod tests {
             trials: *trials,
             model,
             path,
-            start,
+            start: Some(start),
         };
         let size = trials.choices.len();
         let mut out = Vec::new();

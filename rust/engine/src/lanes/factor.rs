@@ -125,6 +125,16 @@ impl<V: Vector, const K: usize> Parameters<V, K> {
         }
     }
 
+    /// A step further in the lanes of `mask`.
+    #[inline(always)]
+    pub(super) fn add(mut self, step: &Self, mask: u8) -> Self {
+        for i in 0..K {
+            self.slopes[i] = V::select(mask, self.slopes[i].add(step.slopes[i]), self.slopes[i]);
+        }
+        self.intercept = V::select(mask, self.intercept.add(step.intercept), self.intercept);
+        self
+    }
+
     /// The sum of the squared slopes.
     #[inline(always)]
     pub(super) fn squares(&self) -> V {
