@@ -247,6 +247,11 @@ impl Counts for Given<'_> {
     fn of<'a>(&'a self, place: usize, _: &'a mut [f64]) -> &'a [f64] {
         &self.counts[place * self.size..][..self.size]
     }
+
+    fn ahead(&self, place: usize) -> &[f64] {
+        let from = place * self.size;
+        self.counts.get(from..from + self.size).unwrap_or_default()
+    }
 }
 
 /// An empty list with room for `rows` of `width` numbers, or an error that blames the argument `name`.

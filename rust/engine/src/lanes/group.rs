@@ -84,9 +84,7 @@ impl<V: Vector, S: Spread<V>, const K: usize> Group<V, S, K> {
     pub(super) fn resize(&mut self, trials: usize) {
         self.counts.resize(trials, V::splat(0.0));
         self.weights.resize(trials, V::splat(0.0));
-        if S::SHARED {
-            self.missed.resize(trials, V::splat(0.0));
-        }
+        self.missed.resize(trials, V::splat(0.0));
     }
 
     /// Gives every trial that counts the weight `weight`.
@@ -102,7 +100,8 @@ impl<V: Vector, S: Spread<V>, const K: usize> Group<V, S, K> {
     pub(super) fn gradient(&mut self, at: &Parameters<V, K>) -> Parameters<V, K> {
         let mut sum = Parameters::<V, K>::zero();
         let trials = self.rows.iter().zip(&self.flips).zip(&self.counts);
-        for (t, (((row, &flip), &count), weight)) in trials.zip(&mut self.weights).enumerate() {
+        let told = self.weights.iter_mut().zip(&mut self.missed);
+        for (((row, &flip), &count), (weight, space)) in trials.zip(told) {
             let missed = miss(log_odds(row, at).xor(flip.spread()));
             let counted = count.mul(missed);
             let residual = counted.xor(flip.spread());
@@ -112,7 +111,7 @@ impl<V: Vector, S: Spread<V>, const K: usize> Group<V, S, K> {
             }
             *weight = counted.fnma(missed, counted);
             if S::SHARED {
-                self.missed[t] = missed;
+                *space = missed;
             }
         }
         sum
@@ -255,8 +254,14 @@ pub(super) fn interleave<V: Vector>(sources: &[&[f64]; MOST_LANES], whole: usize
     for at in (0..blocks).step_by(V::LANES) {
         V::transpose(sources, at, &mut out[at..]);
     }
+    let mut done = blocks;
+    if done > 0 && done < whole {
+        // The last block overlaps the one before.
+        V::transpose(sources, whole - V::LANES, &mut out[whole - V::LANES..]);
+        done = whole;
+    }
     let mut lanes = [0.0; MOST_LANES];
-    for (at, vector) in out.iter_mut().enumerate().skip(blocks) {
+    for (at, vector) in out.iter_mut().enumerate().skip(done) {
         for l in 0..V::LANES {
             lanes[l] = sources[l].get(at).copied().unwrap_or(0.0);
         }

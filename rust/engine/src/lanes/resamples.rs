@@ -12,12 +12,16 @@ use super::logistic::miss;
 use super::simd::{Kernel, MOST_LANES, Path, Vector};
 
 /// Columns of a table that are summed at a time, so that the sums stay in registers on every path.
-const COLUMNS: usize = 8;
+const COLUMNS: usize = 10;
 
 /// How often resamples have each trial.
 pub(crate) trait Counts {
     /// The counts of resample `place`; `space` is as long, for those that are not at hand.
     fn of<'a>(&'a self, place: usize, space: &'a mut [f64]) -> &'a [f64];
+    /// The counts of resample `place` where they are at hand and will be asked for soon.
+    fn ahead(&self, _place: usize) -> &[f64] {
+        &[]
+    }
 }
 
 /// Resamples of one agent that are fitted together.
@@ -83,6 +87,9 @@ impl<const K: usize> Kernel for Resampled<'_, K> {
             let mut lanes: [&[f64]; MOST_LANES] = [&[]; MOST_LANES];
             for (l, space) in spaces.chunks_mut(trials.max(1)).enumerate().take(many) {
                 lanes[l] = resamples.counts.of(first + l, space);
+            }
+            for l in 0..V::LANES {
+                V::fetch(resamples.counts.ahead(first + V::LANES + l));
             }
             for l in many..V::LANES {
                 lanes[l] = lanes[0];
