@@ -6,7 +6,7 @@
 
 use crate::batch::{self, Batch};
 use crate::error::{Error, Result, check_len};
-use crate::intervals::{Ascending, Ends, check_level};
+use crate::intervals::{Ascending, Ends, check_level, percentile_interval};
 use crate::lanes::{self, Counts, Path};
 use crate::logit::{Model, Trials, scale};
 use crate::outcome::{Outcome, Undefined};
@@ -228,7 +228,7 @@ pub fn refits(
                 Err(Error::input("counts", "finite numbers from 0 on", found))
             }
         };
-        let block = lanes::chunk(size);
+        let block = lanes::resampled(size);
         for (place, rows) in rows.chunks_mut(block * width).enumerate() {
             refits.rows(&given, place * block, interrupt, check, rows)?;
         }
@@ -276,15 +276,14 @@ fn interval(
     if draws.len() < 2 {
         return Ok(Err(Undefined::BeyondDraws));
     }
-    let sorted = Ascending::new(draws)?;
     match settings.method {
-        Method::Percentile => sorted.percentile_interval(settings.level).map(Ok),
+        Method::Percentile => percentile_interval(draws, settings.level).map(Ok),
         Method::Bca => match left_out
             .iter()
             .map(|s| s.as_ref().map(|s| s[entry]))
             .collect::<Option<Vec<f64>>>()
         {
-            Some(values) => sorted.bca_interval(estimate, &values, settings.level),
+            Some(values) => Ascending::new(draws)?.bca_interval(estimate, &values, settings.level),
             None => Ok(Err(Undefined::UndefinedDeletion)),
         },
     }

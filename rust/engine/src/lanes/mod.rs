@@ -34,6 +34,12 @@ pub(crate) fn chunk(trials: usize) -> usize {
     ((1 << 18) / trials.max(1)).clamp(MOST, 256)
 }
 
+/// Resamples of so many trials between two looks at the interrupt flag: what their agent tells all of them is worked out
+/// once for each such block.
+pub(crate) fn resampled(trials: usize) -> usize {
+    ((1 << 18) / trials.max(1)).clamp(MOST, 4096)
+}
+
 /// An expression with a constant number of attributes, whichever it is.
 macro_rules! for_attributes {
     ($attributes:expr, $name:ident, $work:expr) => {

@@ -26,7 +26,7 @@ pub(crate) trait Counts {
 
 /// Resamples of one agent that are fitted together.
 pub(crate) struct Resamples<'a> {
-    pub trials: &'a Trials<'a>,
+    pub trials: Trials<'a>,
     /// The agent's optimum: slopes and (last) the intercept.
     pub start: &'a [f64],
     pub counts: &'a dyn Counts,
@@ -73,7 +73,7 @@ impl<const K: usize> Kernel for Resampled<'_, K> {
             means.copy_from_slice(&resamples.trials.means()[..K]);
         }
         let mut group = Group::<V, f64, K>::new();
-        group.share(resamples.trials, &means);
+        group.share(&resamples.trials, &means);
         let reach = V::splat(group.longest() + 1.0);
         let at = start(objective, resamples.start, &means);
         let table = Table::new(objective, &group, &at);
