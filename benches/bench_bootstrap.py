@@ -1,7 +1,7 @@
 """Time per resample of a bootstrap: avowal against compiled, batched and looped refits of the same resamples.
 
 All are given the same counts and maximise the same: log likelihood, each trial as often as it counts, less half the
-squared slopes (N(0, 1) priors), intercept free. Results must agree, and gradients must vanish, before anything is timed.
+squared slopes (N(0, 1) priors), intercept free. Results must agree, and gradients vanish, before anything is timed.
 Prints a Markdown section and writes it into results.md beside this file.
 """
 

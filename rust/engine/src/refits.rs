@@ -115,10 +115,11 @@ impl Refits<'_> {
     ) -> Result<()> {
         let width = self.model.parameters(self.trials.attributes);
         let block = lanes::resampled(self.trials.choices.len());
-        let mut rows = vec![f64::NAN; block.min(resamples) * width];
+        let mut rows = vec![0.0; block.min(resamples) * width];
         let counts = Written(count);
         for first in (0..resamples).step_by(block) {
             let rows = &mut rows[..block.min(resamples - first) * width];
+            rows.fill(f64::NAN);
             let varied = self.rows(&counts, first, interrupt, |_, _| Ok(()), rows)?;
             for (row, varied) in rows.chunks_exact_mut(width).zip(varied) {
                 found((!row[0].is_nan()).then_some(row), varied);
@@ -127,8 +128,8 @@ impl Refits<'_> {
         Ok(())
     }
 
-    /// Writes slopes and (last) the intercept of the resamples of `counts` from `first` on, as many as `out` has rows; NaN
-    /// where there is no optimum or none was found. Returns which have choices that vary. What `check` says of the counts
+    /// Writes slopes and (last) the intercept of the resamples of `counts` from `first` on, as many as `out` has rows, which
+    /// hold NaN and keep it where there is no optimum or none was found. Returns which have choices that vary. What `check` says of the counts
     /// of a resample counts where its optimum wasn't found at once, as it never is with counts that mean nothing.
     pub(crate) fn rows(
         &self,
@@ -140,7 +141,6 @@ impl Refits<'_> {
     ) -> Result<Vec<bool>> {
         let width = self.model.parameters(self.trials.attributes);
         let mut varied = Vec::with_capacity(out.len() / width);
-        out.fill(f64::NAN);
         interrupt.check()?;
         if let (Some(objective), Some(start)) = (Objective::of(self.model), self.start) {
             let merged = Merged::of(&self.trials);

@@ -224,7 +224,7 @@ impl<V: Vector, S: Spread<V>, const K: usize> Group<V, S, K> {
                 for i in 0..K {
                     information.square[i][i] = information.square[i][i].add(precision);
                     information.edge[i] = information.edge[i].mul(with);
-                    if S::SHARED {
+                    if S::SHARED && objective.weighs_average() {
                         let along = curvature.mul(shift[i]);
                         information.edge[i] = information.edge[i].add(along);
                         for j in 0..=i {

@@ -9,6 +9,10 @@ use super::simd::{MOST_LANES, Vector};
 /// Bytes that are one, eight at a time.
 const ONES: u64 = 0x0101_0101_0101_0101;
 
+/// Trials that a gradient takes one step after another: log odds of all, then chances, then sums. Each step is short, so a
+/// processor works on many trials at a time, which it can't where all steps of a trial come in turn.
+const BLOCK: usize = 64;
+
 /// A number of every problem of a group: one for each lane, or one that all share.
 pub(super) trait Spread<V>: Copy {
     /// Whether problems share rows, and differ in how often each counts.
@@ -84,7 +88,9 @@ impl<V: Vector, S: Spread<V>, const K: usize> Group<V, S, K> {
     pub(super) fn resize(&mut self, trials: usize) {
         self.counts.resize(trials, V::splat(0.0));
         self.weights.resize(trials, V::splat(0.0));
-        self.missed.resize(trials, V::splat(0.0));
+        if S::SHARED {
+            self.missed.resize(trials, V::splat(0.0));
+        }
     }
 
     /// Gives every trial that counts the weight `weight`.
@@ -99,19 +105,30 @@ impl<V: Vector, S: Spread<V>, const K: usize> Group<V, S, K> {
     #[inline(always)]
     pub(super) fn gradient(&mut self, at: &Parameters<V, K>) -> Parameters<V, K> {
         let mut sum = Parameters::<V, K>::zero();
-        let trials = self.rows.iter().zip(&self.flips).zip(&self.counts);
-        let told = self.weights.iter_mut().zip(&mut self.missed);
-        for (((row, &flip), &count), (weight, space)) in trials.zip(told) {
-            let missed = miss(log_odds(row, at).xor(flip.spread()));
-            let counted = count.mul(missed);
-            let residual = counted.xor(flip.spread());
-            sum.intercept = sum.intercept.add(residual);
-            for i in 0..K {
-                sum.slopes[i] = residual.fma(row[i].spread(), sum.slopes[i]);
+        let mut misses = [V::splat(0.0); BLOCK];
+        for from in (0..self.rows.len()).step_by(BLOCK) {
+            let block = from..self.rows.len().min(from + BLOCK);
+            let misses = &mut misses[..block.len()];
+            let (rows, flips) = (&self.rows[block.clone()], &self.flips[block.clone()]);
+            for ((row, &flip), odds) in rows.iter().zip(flips).zip(&mut *misses) {
+                *odds = log_odds(row, at).xor(flip.spread());
             }
-            *weight = counted.fnma(missed, counted);
+            for missed in &mut *misses {
+                *missed = miss(*missed);
+            }
+            let trials = rows.iter().zip(flips).zip(&self.counts[block.clone()]);
+            let weights = &mut self.weights[block.clone()];
+            for (((row, &flip), &count), (&missed, weight)) in trials.zip(misses.iter().zip(weights)) {
+                let counted = count.mul(missed);
+                let residual = counted.xor(flip.spread());
+                sum.intercept = sum.intercept.add(residual);
+                for i in 0..K {
+                    sum.slopes[i] = residual.fma(row[i].spread(), sum.slopes[i]);
+                }
+                *weight = counted.fnma(missed, counted);
+            }
             if S::SHARED {
-                *space = missed;
+                self.missed[block].copy_from_slice(misses);
             }
         }
         sum

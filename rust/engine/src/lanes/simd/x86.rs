@@ -34,7 +34,7 @@ macro_rules! common {
         }
         #[inline(always)]
         fn fetch(numbers: &[f64]) {
-            for line in numbers.chunks(8) {
+            for line in numbers.as_chunks::<8>().0 {
                 // SAFETY: this is a hint, whatever the address.
                 unsafe { _mm_prefetch::<_MM_HINT_T0>(line.as_ptr().cast()) }
             }
