@@ -29,6 +29,7 @@ __all__ = [
     "percentile_interval",
     "prior_slopes",
     "quantile",
+    "refits",
     "round_decimals",
     "simulate_study",
     "slope_contrast",

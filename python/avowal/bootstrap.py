@@ -270,7 +270,7 @@ def refits_arrays(
     --------
     >>> x, y = [[[0.5], [-0.2], [0.1], [-0.6]]], [[1, 1, 0, 0]]
     >>> refits_arrays(x, y, [[[1, 1, 1, 1], [0, 2, 1, 1]]]).round(3).tolist()
-    [[[0.344, 0.017], [0.085, 0.014]]]
+    [[[0.344, 0.017], [0.047, 0.011]]]
     """
     differences, choices, offsets = from_arrays(x, y)
     often, planned = as_floats("counts", counts, 3), np.shape(y)
