@@ -46,7 +46,7 @@ pub(super) struct Group<V, S, const K: usize> {
     pub counts: Vec<V>,
     /// The weights of the trials in the curvature, at the point where the gradient was last asked for.
     weights: Vec<V>,
-    /// The chances of the choices not made at that point, where resamples share rows.
+    /// The chances of the choices not made at that point: of all trials where resamples share rows, else of a block.
     missed: Vec<V>,
 }
 
@@ -88,9 +88,8 @@ impl<V: Vector, S: Spread<V>, const K: usize> Group<V, S, K> {
     pub(super) fn resize(&mut self, trials: usize) {
         self.counts.resize(trials, V::splat(0.0));
         self.weights.resize(trials, V::splat(0.0));
-        if S::SHARED {
-            self.missed.resize(trials, V::splat(0.0));
-        }
+        let kept = if S::SHARED { trials } else { BLOCK };
+        self.missed.resize(kept, V::splat(0.0));
     }
 
     /// Gives every trial that counts the weight `weight`.
@@ -105,10 +104,13 @@ impl<V: Vector, S: Spread<V>, const K: usize> Group<V, S, K> {
     #[inline(always)]
     pub(super) fn gradient(&mut self, at: &Parameters<V, K>) -> Parameters<V, K> {
         let mut sum = Parameters::<V, K>::zero();
-        let mut misses = [V::splat(0.0); BLOCK];
         for from in (0..self.rows.len()).step_by(BLOCK) {
             let block = from..self.rows.len().min(from + BLOCK);
-            let misses = &mut misses[..block.len()];
+            let misses = if S::SHARED {
+                &mut self.missed[block.clone()]
+            } else {
+                &mut self.missed[..block.len()]
+            };
             let (rows, flips) = (&self.rows[block.clone()], &self.flips[block.clone()]);
             for ((row, &flip), odds) in rows.iter().zip(flips).zip(&mut *misses) {
                 *odds = log_odds(row, at).xor(flip.spread());
@@ -117,7 +119,7 @@ impl<V: Vector, S: Spread<V>, const K: usize> Group<V, S, K> {
                 *missed = miss(*missed);
             }
             let trials = rows.iter().zip(flips).zip(&self.counts[block.clone()]);
-            let weights = &mut self.weights[block.clone()];
+            let weights = &mut self.weights[block];
             for (((row, &flip), &count), (&missed, weight)) in trials.zip(misses.iter().zip(weights)) {
                 let counted = count.mul(missed);
                 let residual = counted.xor(flip.spread());
@@ -126,9 +128,6 @@ impl<V: Vector, S: Spread<V>, const K: usize> Group<V, S, K> {
                     sum.slopes[i] = residual.fma(row[i].spread(), sum.slopes[i]);
                 }
                 *weight = counted.fnma(missed, counted);
-            }
-            if S::SHARED {
-                self.missed[block].copy_from_slice(misses);
             }
         }
         sum

@@ -36,7 +36,7 @@ macro_rules! common {
         fn fetch(numbers: &[f64]) {
             for line in numbers.as_chunks::<8>().0 {
                 // SAFETY: this is a hint, whatever the address.
-                unsafe { _mm_prefetch::<_MM_HINT_T0>(line.as_ptr().cast()) }
+                unsafe { _mm_prefetch::<_MM_HINT_T1>(line.as_ptr().cast()) }
             }
         }
         #[inline(always)]
