@@ -26,7 +26,7 @@ def numpy_products() -> Refit:
     start = numpy_blocked()
 
     def refit(x: Floats, y: Floats, counts: Floats) -> Floats:
-        """Blocks of resamples that fit into the processor's cache; resamples that have arrived leave the block."""
+        """All resamples of an agent at once, which was found fastest; those that have arrived leave."""
         width = x.shape[2] + 1
         ridge, (above, beside) = penalty(width - 1), lower(width)
         out = np.empty((*counts.shape[:2], width))
@@ -34,22 +34,20 @@ def numpy_products() -> Refit:
         for agent in range(len(x)):
             design = np.column_stack([x[agent], np.ones(x.shape[1])])
             transposed, products = np.ascontiguousarray(design.T), design[:, above] * design[:, beside]
-            for first in range(0, counts.shape[1], 250):
-                often = counts[agent, first : first + 250]
-                live = first + np.arange(len(often))
-                while len(live):
-                    now = out[agent, live]
-                    p = 1 / (1 + np.exp(-(now @ transposed)))
-                    gradient = (often * (y[agent] - p)) @ design - ridge * now
-                    entries = (often * (p * (1 - p))) @ products
-                    curvature = np.empty((len(live), width, width))
-                    curvature[:, above, beside] = curvature[:, beside, above] = entries
-                    step = np.linalg.solve(curvature + np.diag(ridge), gradient[:, :, None])[:, :, 0]
-                    out[agent, live] = now + step
-                    # Newton's error squares: a last step below 1e-5 leaves a gradient below 1e-8.
-                    moving = np.abs(step).max(axis=1) > 1e-5
-                    if not moving.all():
-                        live, often = live[moving], often[moving]
+            often, live = counts[agent], np.arange(counts.shape[1])
+            while len(live):
+                now = out[agent, live]
+                p = 1 / (1 + np.exp(-(now @ transposed)))
+                gradient = (often * (y[agent] - p)) @ design - ridge * now
+                entries = (often * (p * (1 - p))) @ products
+                curvature = np.empty((len(live), width, width))
+                curvature[:, above, beside] = curvature[:, beside, above] = entries
+                step = np.linalg.solve(curvature + np.diag(ridge), gradient[:, :, None])[:, :, 0]
+                out[agent, live] = now + step
+                # Newton's error squares: a last step below 1e-5 leaves a gradient below 1e-8.
+                moving = np.abs(step).max(axis=1) > 1e-5
+                if not moving.all():
+                    live, often = live[moving], often[moving]
         return out
 
     return refit

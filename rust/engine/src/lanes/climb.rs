@@ -76,7 +76,7 @@ pub(super) struct Known<'a, V, const K: usize> {
     pub gradient: Parameters<V, K>,
     pub information: Curvature<V, K>,
     /// For every trial, counted once, the derivative of its weight in the information by its log odds.
-    pub skews: &'a [V],
+    pub skews: &'a [f64],
 }
 
 impl Objective {
@@ -103,10 +103,7 @@ impl<V: Vector, const K: usize> Group<V, V, K> {
 
     /// A step from slopes of zero and the intercept's log odds.
     #[inline(always)]
-    fn start<'a>(&mut self, objective: &Objective, totals: &Totals<V, K>) -> Start<'a, V, K>
-    where
-        V: 'a,
-    {
+    fn start(&mut self, objective: &Objective, totals: &Totals<V, K>) -> Start<'static, V, K> {
         // The share of A, each answer seen half a time more, is (1 + v) / 2; its log odds, 2 artanh(v), as Padé has it.
         let v = objective
             .with::<V>()
@@ -260,7 +257,7 @@ impl<V: Vector, S: Spread<V>, const K: usize> Group<V, S, K> {
                 let far = active & !close & !moves.less(V::splat(CLOSE * CLOSE));
                 if far != 0 {
                     let mut bent = match &first {
-                        Some(first) => self.bent(&step, |t| self.counts[t].mul(first.skews[t])),
+                        Some(first) => self.bent(&step, |t| self.counts[t].mul(V::splat(first.skews[t]))),
                         None => self.bent(&step, |t| self.skew(t)),
                     };
                     bent.intercept = bent.intercept.mul(with);

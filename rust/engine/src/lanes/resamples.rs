@@ -96,7 +96,7 @@ impl<const K: usize> Kernel for Resampled<'_, K> {
             }
             let least = group.count(&lanes);
             table.multiply(&group.counts, &mut sums);
-            let (totals, gradient, information) = table.read(objective, &sums, &means);
+            let (totals, gradient, information) = Table::read(objective, &sums, &means);
             let known = Known {
                 gradient,
                 information,
@@ -136,16 +136,16 @@ fn start<V: Vector, const K: usize>(objective: &Objective, start: &[f64], means:
 }
 
 /// For every trial what it adds, counted once, to each of the sums at the start.
-struct Table<V, const K: usize> {
+struct Table<const K: usize> {
     /// So many columns of all trials each.
     tiles: Vec<Vec<[f64; COLUMNS]>>,
     /// The derivatives of the weights in the curvature by the log odds.
-    skews: Vec<V>,
+    skews: Vec<f64>,
 }
 
-impl<V: Vector, const K: usize> Table<V, K> {
+impl<const K: usize> Table<K> {
     #[inline(always)]
-    fn new(objective: &Objective, group: &Group<V, f64, K>, at: &Parameters<V, K>) -> Self {
+    fn new<V: Vector>(objective: &Objective, group: &Group<V, f64, K>, at: &Parameters<V, K>) -> Self {
         let (mut tiles, mut skews): (Vec<Vec<[f64; COLUMNS]>>, _) = (Vec::new(), Vec::new());
         let mut columns = Vec::new();
         let mut lanes = [0.0; MOST_LANES];
@@ -153,7 +153,7 @@ impl<V: Vector, const K: usize> Table<V, K> {
             miss(log_odds(row, at).xor(V::splat(flip))).store(&mut lanes);
             let (missed, side) = (lanes[0], 1.0_f64.copysign(flip));
             let weight = missed - missed * missed;
-            skews.push(V::splat(side * weight * (2.0 * missed - 1.0)));
+            skews.push(side * weight * (2.0 * missed - 1.0));
             columns.clear();
             columns.extend([1.0, side]);
             columns.extend(row.iter().map(|z| side * missed * z));
@@ -179,7 +179,7 @@ impl<V: Vector, const K: usize> Table<V, K> {
 
     /// The sums over trials, each as often as it counts.
     #[inline(always)]
-    fn multiply(&self, counts: &[V], out: &mut [V]) {
+    fn multiply<V: Vector>(&self, counts: &[V], out: &mut [V]) {
         for (tile, out) in self.tiles.iter().zip(out.chunks_exact_mut(COLUMNS)) {
             let mut sums = [V::splat(0.0); COLUMNS];
             for (count, entries) in counts.iter().zip(tile) {
@@ -193,8 +193,7 @@ impl<V: Vector, const K: usize> Table<V, K> {
 
     /// Sums in the order of the columns: totals of the trials, gradient and information.
     #[inline(always)]
-    fn read(
-        &self,
+    fn read<V: Vector>(
         objective: &Objective,
         sums: &[V],
         means: &[f64; K],
