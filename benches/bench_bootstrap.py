@@ -7,6 +7,7 @@ Prints a Markdown section and writes it into results.md beside this file.
 
 import argparse
 import math
+import os
 import sys
 from dataclasses import dataclass
 from functools import partial
@@ -104,7 +105,7 @@ def scaling(x: Floats, y: Floats, counts: Floats, rounds: int) -> Floats:
 
 
 def section(
-    all_contenders: tuple[Contender, ...], times: Floats, checks: list[tuple[float, float]], scaled: Floats
+    all_contenders: tuple[Contender, ...], times: Floats, checks: list[tuple[float, float]], scaled: Floats, load: float
 ) -> str:
     names = [*(contender.name for contender in all_contenders), "avowal, a whole bootstrap"]
     lines = rows(names, times, [*checks, None])
@@ -128,7 +129,8 @@ def section(
             f"scikit-learn, which fits {LOOPED} resamples of each agent a round, one after another. JAX is timed after",
             "it has compiled. The C reference is no part of this project.",
             f"Two threads are {refits:.2f} times as fast as one with counts given, and {bootstraps:.2f} times with a",
-            "whole bootstrap.",
+            f"whole bootstrap. Load before the start: {load:.1f} on {os.cpu_count()} cores; other work takes from the",
+            "second.",
             "",
             where(),
             "",
@@ -142,13 +144,14 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=1)
     arguments = parser.parse_args()
     x, y, counts = draw(arguments.seed)
+    load = os.getloadavg()[0]
     scaled = scaling(x, y, counts, arguments.rounds)
     on_one_thread()
     with threadpool_limits(1):
         all_contenders = contenders()
         checks = compare(all_contenders, x, y, counts)
         times = measure(all_contenders, x, y, counts, arguments.rounds)
-    write(section(all_contenders, times, checks, scaled))
+    write(section(all_contenders, times, checks, scaled, load))
 
 
 if __name__ == "__main__":
