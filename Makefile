@@ -79,6 +79,7 @@ rust-docs:
 
 bench: $(ready)
 	$(bin)/python benches/bench_fit.py
+	$(bin)/python benches/bench_bootstrap.py
 	$(bin)/python benches/bench_study.py
 	$(bin)/python benches/bench_stan.py
 	cargo bench --quiet --locked -p avowal-engine --bench engine

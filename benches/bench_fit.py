@@ -5,21 +5,19 @@ before anything is timed. Prints a Markdown section and writes it into results.m
 """
 
 import argparse
-import gc
 import math
-import platform
 import sys
-import time
 from dataclasses import dataclass
-from importlib.metadata import version
+from functools import partial
 
 import numpy as np
 from threadpoolctl import threadpool_limits
 
 from avowal.estimators import Map
 from avowal.fit import coefficients_arrays, fit_arrays
-from peers import Fit, Floats, installed, on_one_thread, peers
-from results import processor, write
+from peers import Fit, Floats, peers
+from results import write
+from rounds import choosers, on_one_thread, rows, seconds, where
 
 AGENTS, TRIALS, ATTRIBUTES = 1_000, 50, 5
 LOOPED = 100
@@ -37,16 +35,6 @@ class Contender:
     agents: int = AGENTS
     bytes: bool = False
     """Whether the choices come as they are stored, a byte each; the others take them as numbers."""
-
-
-def draw(seed: int) -> tuple[Floats, Floats]:
-    """Differences between options and logistic choices, as of agents whose largest weight moves the log odds by 5."""
-    rng = np.random.default_rng(seed)
-    x = rng.uniform(size=(AGENTS, TRIALS, ATTRIBUTES)) - rng.uniform(size=(AGENTS, TRIALS, ATTRIBUTES))
-    weights = rng.uniform(-1, 1, (AGENTS, ATTRIBUTES))
-    weights *= 5 / np.abs(weights).max(axis=1, keepdims=True)
-    p = 1 / (1 + np.exp(-np.einsum("atk,ak->at", x, weights)))
-    return x, (rng.uniform(size=p.shape) < p).astype(float)
 
 
 def coefficients_alone(x: Floats, y: Floats) -> Floats:
@@ -93,37 +81,14 @@ def compare(all_contenders: tuple[Contender, ...], x: Floats, y: Floats) -> list
 
 
 def measure(all_contenders: tuple[Contender, ...], x: Floats, y: Floats, rounds: int) -> Floats:
-    """Return microseconds per agent, (rounds, contenders); every round has an order of its own.
-
-    Were it only turned, each would always find the cache as the same one left it.
-    """
-    orders = np.random.default_rng(rounds)
-    times = np.empty((rounds, len(all_contenders)))
-    data = [given(contender, x, y) for contender in all_contenders]
-    gc.disable()
-    for r in range(rounds):
-        for c in orders.permutation(len(all_contenders)):
-            contender = all_contenders[c]
-            start = time.perf_counter()
-            contender.fit(*data[c])
-            times[r, c] = (time.perf_counter() - start) / contender.agents * 1e6
-        gc.collect()
-    gc.enable()
-    return times
+    """Return microseconds per agent, (rounds, contenders)."""
+    calls = [partial(contender.fit, *given(contender, x, y)) for contender in all_contenders]
+    return seconds(calls, rounds) / [contender.agents for contender in all_contenders] * 1e6
 
 
 def section(
     all_contenders: tuple[Contender, ...], times: Floats, checks: list[tuple[float, float]], separated: int
 ) -> str:
-    ratios = np.median(times / times[:, :1], axis=0)
-    rows = [
-        f"| {contender.name} | {median:,.2f} | {ratio:,.2f} | {gradient:.0e} | {difference:.0e} |"
-        for contender, median, ratio, (gradient, difference) in zip(
-            all_contenders, np.median(times, axis=0), ratios, checks, strict=True
-        )
-    ]
-    packages = ("avowal", "numpy", "scikit-learn", "statsmodels", *filter(installed, ("jax", "numba")))
-    versions = ", ".join(f"{name} {version(name)}" for name in packages)
     return "\n".join(
         [
             "# Time per agent of a fit",
@@ -133,7 +98,7 @@ def section(
             "",
             "| fitter | microseconds per agent | times avowal's | largest gradient norm | largest difference |",
             "|---|---:|---:|---:|---:|",
-            *rows,
+            *rows([contender.name for contender in all_contenders], times, checks),
             "",
             "Times are medians, ratios medians of the ratios within rounds; differences are between coefficients.",
             "The first line is `avowal.fit.coefficients_arrays`, the second `avowal.fit.fit_arrays`: its time includes",
@@ -142,7 +107,7 @@ def section(
             f"coefficients alone. scikit-learn and statsmodels fit {LOOPED} agents a round, one after another. JAX and",
             "Numba are timed after they have compiled. The C reference is no part of this project.",
             "",
-            f"{processor()}; Python {platform.python_version()}, {versions}.",
+            where(),
             "",
         ]
     )
@@ -154,7 +119,7 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=1)
     arguments = parser.parse_args()
     on_one_thread()
-    x, y = draw(arguments.seed)
+    x, y = choosers(arguments.seed, AGENTS, TRIALS, ATTRIBUTES)
     with threadpool_limits(1):
         all_contenders = contenders()
         checks = compare(all_contenders, x, y)

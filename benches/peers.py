@@ -6,10 +6,10 @@ out. Those written here are as fast as their language was found to allow: agents
 
 import importlib
 import importlib.util
-import os
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,13 +26,18 @@ def penalty(attributes: int) -> Floats:
     return np.append(np.ones(attributes), 0.0)
 
 
+def scikit_model(solver: str) -> Any:
+    from sklearn.linear_model import LogisticRegression
+
+    return LogisticRegression(C=1.0, solver=solver, tol=1e-6, max_iter=1_000)
+
+
 def scikit_learn(solver: str) -> Fit:
     import sklearn
-    from sklearn.linear_model import LogisticRegression
 
     def fit(x: Floats, y: Floats) -> Floats:
         out = np.empty((len(x), x.shape[2] + 1))
-        model = LogisticRegression(C=1.0, solver=solver, tol=1e-6, max_iter=1_000)
+        model = scikit_model(solver)
         with sklearn.config_context(assume_finite=True, skip_parameter_validation=True):
             for i in range(len(x)):
                 model.fit(x[i], y[i])
@@ -88,6 +93,30 @@ def numpy_blocked() -> Fit:
     return fit
 
 
+def solved(matrix: list[list[Any]], rest: list[Any]) -> list[Any]:
+    """Solve many small symmetric systems, given by arrays of the lower triangle's entries, entry by entry."""
+    width = len(matrix)
+    lower: list[list[Any]] = []
+    pivots: list[Any] = []
+    for i in range(width):
+        row: list[Any] = []
+        for j in range(i + 1):
+            above = lower[j] if j < i else row
+            entry = matrix[i][j] - sum(row[k] * above[k] * pivots[k] for k in range(j))
+            if j < i:
+                row.append(entry / pivots[j])
+            else:
+                pivots.append(entry)
+        lower.append(row)
+    out = list(rest)
+    for i in range(width):
+        out[i] = out[i] - sum(lower[i][k] * out[k] for k in range(i))
+    out = [r / d for r, d in zip(out, pivots, strict=True)]
+    for i in reversed(range(width)):
+        out[i] = out[i] - sum(lower[k][i] * out[k] for k in range(i + 1, width))
+    return out
+
+
 def jax_batched() -> Fit:
     import jax
 
@@ -106,24 +135,11 @@ def jax_batched() -> Fit:
                 (residual * c).sum(0) - (t if i < width - 1 else 0)
                 for i, (c, t) in enumerate(zip(columns, theta, strict=True))
             ]
-            lower: list[list[jax.Array]] = []
-            pivots: list[jax.Array] = []
-            for i in range(width):
-                row: list[jax.Array] = []
-                for j in range(i + 1):
-                    entry = (weight * columns[i] * columns[j]).sum(0) + (1.0 if i == j < width - 1 else 0.0)
-                    above = lower[j] if j < i else row
-                    entry = entry - sum(row[k] * above[k] * pivots[k] for k in range(j))
-                    if j < i:
-                        row.append(entry / pivots[j])
-                    else:
-                        pivots.append(entry)
-                lower.append(row)
-            for i in range(width):
-                rest[i] = rest[i] - sum(lower[i][k] * rest[k] for k in range(i))
-            rest = [r / d for r, d in zip(rest, pivots, strict=True)]
-            for i in reversed(range(width)):
-                rest[i] = rest[i] - sum(lower[k][i] * rest[k] for k in range(i + 1, width))
+            curvature = [
+                [(weight * columns[i] * columns[j]).sum(0) + (1.0 if i == j < width - 1 else 0.0) for j in range(i + 1)]
+                for i in range(width)
+            ]
+            rest = solved(curvature, rest)
             theta = [t + s for t, s in zip(theta, rest, strict=True)]
         return jax.numpy.stack(theta, axis=1)
 
@@ -211,15 +227,9 @@ def numba_lanes() -> Fit:
     return fit
 
 
-def yardstick() -> Fit:
+def yardstick() -> Any:
     sys.path.insert(0, str(YARDSTICK))
-    return importlib.import_module("yardstick").load().fit
-
-
-def on_one_thread() -> None:
-    """Keep this process, and every pool that a peer may start, to one core; call before peers are imported."""
-    if hasattr(os, "sched_setaffinity"):
-        os.sched_setaffinity(0, {max(os.sched_getaffinity(0))})
+    return importlib.import_module("yardstick").load()
 
 
 def installed(module: str) -> bool:
@@ -230,7 +240,7 @@ def peers() -> dict[str, tuple[Fit, bool]]:
     """Return the peers that are here, and whether each takes one agent at a time."""
     found: dict[str, tuple[Fit, bool]] = {}
     if YARDSTICK.exists():
-        found["C reference, AVX-512"] = yardstick(), False
+        found["C reference, AVX-512"] = yardstick().fit, False
     if installed("jax"):
         found["JAX, batched Newton"] = jax_batched(), False
     if installed("numba"):

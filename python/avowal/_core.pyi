@@ -31,6 +31,7 @@ __all__ = [
     "prior_slopes",
     "quantile",
     "recovery",
+    "refits",
     "round_decimals",
     "simulate_study",
     "slope_contrast",
@@ -104,6 +105,17 @@ def trial_bootstrap(
     keep_draws: bool,
     threads: int,
 ) -> _TrialBootstrap: ...
+def refits(
+    differences: NDArray[np.float64],
+    choices: NDArray[np.uint8],
+    offsets: NDArray[np.uint64],
+    estimator: str,
+    numbers: list[float],
+    intercept: bool,
+    counts: NDArray[np.float64],
+    resamples: int,
+    threads: int,
+) -> NDArray[np.float64]: ...
 def laplace_draws(
     slopes: NDArray[np.float64],
     covariance: NDArray[np.float64],

@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from avowal import _core
 from avowal.account import Account
-from avowal.checks import as_u64, as_units
+from avowal.checks import as_floats, as_u64, as_units
 from avowal.contexts import Context
 from avowal.display import Shown
 from avowal.errors import InputError
@@ -20,7 +20,7 @@ from avowal.fit import ArrayFit, Fit
 from avowal.rng import unit_id
 from avowal.tables import WEIGHT_INTERVALS
 from avowal.text import Table
-from avowal.trials import Trials, as_arrays, by_name, from_choices
+from avowal.trials import Trials, as_arrays, by_name, from_arrays, from_choices
 
 Floats = NDArray[np.float64]
 
@@ -220,6 +220,72 @@ def bootstrap(
         planned += resamples * len(trials.keys)
     failed = {"no estimate": undefined} if undefined else {}
     return Bootstrap(pl.concat(frames), Account(planned, planned - undefined, failed=failed))
+
+
+def refits_arrays(
+    x: ArrayLike,
+    y: ArrayLike,
+    counts: ArrayLike,
+    *,
+    estimator: Estimator | str = "map",
+    intercept: bool = True,
+    threads: int = 0,
+) -> Floats:
+    """Fit every agent again and again, its trials counting as often as told each time: coefficients alone.
+
+    Counts are the weights of cases in the log likelihood, so any resampling can be had: bootstraps of trials or of
+    blocks of them, the Bayesian bootstrap, trials left out.
+
+    Parameters
+    ----------
+    x
+        Shape (agents, trials, attributes), as for :func:`avowal.fit.fit_arrays`; borrowed where it is a contiguous
+        float64 array.
+    y
+        Shape (agents, trials), as for :func:`avowal.fit.fit_arrays`; borrowed where it is a contiguous array of bool or
+        uint8. Trials without a choice are left out, whatever their counts.
+    counts
+        Shape (agents, resamples, trials), real numbers from 0 on; borrowed where it is a contiguous float64 array and
+        every trial has a choice.
+    estimator, intercept, threads
+        As for :func:`avowal.fit.fit_arrays`. Posterior modes and ridge are fast; "ml" and "firth" take their time.
+
+    Returns
+    -------
+    ndarray
+        Shape (agents, resamples, attributes + 1): slopes, then the intercept; without an intercept (agents, resamples,
+        attributes). NaN where the optimum isn't finite or unique or wasn't found; where no trial counts, the priors
+        decide whether there is one. The same bits on every processor with fused multiply-add, whatever the other agents
+        and resamples and the number of threads.
+
+    Raises
+    ------
+    InputError
+        Where shapes disagree, x isn't finite where there is a choice, y is anything else, or a count is negative,
+        infinite or NaN.
+    KeyboardInterrupt
+        On Ctrl-C, within half a second.
+
+    Examples
+    --------
+    >>> x, y = [[[0.5], [-0.2], [0.1], [-0.6]]], [[1, 1, 0, 0]]
+    >>> refits_arrays(x, y, [[[1, 1, 1, 1], [0, 2, 1, 1]]]).round(3).tolist()
+    [[[0.344, 0.017], [0.047, 0.011]]]
+    """
+    differences, choices, offsets = from_arrays(x, y)
+    often, planned = as_floats("counts", counts, 3), np.shape(y)
+    agents, resamples = len(offsets) - 1, often.shape[1]
+    if (often.shape[0], often.shape[2]) != planned:
+        expected = f"shape ({planned[0]}, resamples, {planned[1]}) as in y"
+        raise InputError.at(expected, f"shape {often.shape}", field="counts")
+    if len(choices) < agents * planned[1]:
+        chosen = ~np.isnan(as_floats("y", y, 2))
+        often = np.concatenate([own[:, which].ravel() for own, which in zip(often, chosen, strict=True)])
+    name, numbers = resolve(estimator)
+    flat = _core.refits(
+        differences, choices, offsets, name, numbers, intercept, often.ravel(), resamples, as_u64("threads", threads)
+    )
+    return flat.reshape(agents, resamples, differences.shape[1] + intercept)
 
 
 def laplace_draws(

@@ -11,14 +11,13 @@ from numpy.typing import ArrayLike, NDArray
 
 from avowal import _core
 from avowal.account import Account, total
-from avowal.checks import as_floats, as_u64
+from avowal.checks import as_u64
 from avowal.contexts import Context
 from avowal.display import Shown
-from avowal.errors import InputError
 from avowal.estimators import Estimator, resolve
 from avowal.tables import AGENT_FITS, FITTED_WEIGHTS
 from avowal.text import Table
-from avowal.trials import Trials, as_arrays, by_name, from_choices
+from avowal.trials import Trials, as_arrays, by_name, from_arrays, from_choices
 
 STATUSES = ("ok", "not converged", "too few trials", "no variation", "rank deficient", "separated")
 """What an agent's data are like, in the engine's order; where several hold, the first of: not converged, too few
@@ -152,7 +151,7 @@ def fit_arrays(
     >>> result.status, result.scaled.tolist()
     (('ok',), [[100.0]])
     """
-    differences, choices, offsets = _behind_each_other(x, y)
+    differences, choices, offsets = from_arrays(x, y)
     return fit_ragged(differences, choices, offsets, estimator=estimator, intercept=intercept, threads=threads)
 
 
@@ -249,7 +248,7 @@ def coefficients_arrays(
     >>> coefficients_arrays([[[0.5], [-0.2], [0.1], [-0.6]]], [[1, 1, 0, 0]]).round(3).tolist()
     [[0.344, 0.017]]
     """
-    differences, choices, offsets = _behind_each_other(x, y)
+    differences, choices, offsets = from_arrays(x, y)
     name, numbers = resolve(estimator)
     flat = _core.fit_coefficients(differences, choices, offsets, name, numbers, intercept, as_u64("threads", threads))
     return flat.reshape(len(offsets) - 1, differences.shape[1] + intercept)
@@ -348,29 +347,6 @@ def cross_validate(
         as_u64("folds", folds),
         as_u64("threads", threads),
     )
-
-
-def _behind_each_other(x: ArrayLike, y: ArrayLike) -> tuple[Floats, NDArray[np.uint8], NDArray[np.uint64]]:
-    """Return the trials with a choice, as :func:`fit_ragged` takes them; nothing is copied where nothing has to be."""
-    differences = as_floats("x", x, 3)
-    if type(y) is np.ndarray and y.dtype in (np.uint8, np.bool_):
-        choices = np.ascontiguousarray(y).view(np.uint8)
-        kept = None
-    else:
-        answers = as_floats("y", y, 2)
-        kept = ~np.isnan(answers)
-        wrong = answers[kept & (answers != 0.0) & (answers != 1.0)]
-        if len(wrong):
-            raise InputError.at("1 (A), 0 (B) or NaN", wrong[0], field="y")
-        choices = np.equal(answers, 1.0).view(np.uint8)
-    if differences.shape[:2] != choices.shape:
-        raise InputError.at(f"shape {differences.shape[:2]} as in x", f"shape {choices.shape}", field="y")
-    agents, trials, attributes = differences.shape
-    if kept is None or kept.all():
-        offsets = np.arange(agents + 1, dtype=np.uint64) * np.uint64(trials)
-        return differences.reshape(agents * trials, attributes), choices.ravel(), offsets
-    offsets = np.concatenate([[0], np.cumsum(kept.sum(axis=1))]).astype(np.uint64)
-    return differences[kept], choices[kept], offsets
 
 
 def _agents(trials: Trials, result: ArrayFit) -> pl.DataFrame:

@@ -119,6 +119,47 @@ def from_choices(choices: pl.DataFrame, contexts: Iterable[Context]) -> list[Tri
     ]
 
 
+def from_arrays(x: ArrayLike, y: ArrayLike) -> tuple[NDArray[np.float64], NDArray[np.uint8], NDArray[np.uint64]]:
+    """Put the trials of agents with as many trials each behind one another, those without a choice left out.
+
+    Parameters
+    ----------
+    x
+        Shape (agents, trials, attributes): differences in units of each attribute's range.
+    y
+        Shape (agents, trials): 1 for A, 0 for B, NaN where there is no choice.
+
+    Returns
+    -------
+    tuple of ndarray
+        Differences, choices and offsets as in :class:`Trials`; nothing is copied where nothing has to be.
+
+    Raises
+    ------
+    InputError
+        Where shapes disagree or y is anything else.
+    """
+    differences = as_floats("x", x, 3)
+    if type(y) is np.ndarray and y.dtype in (np.uint8, np.bool_):
+        choices = np.ascontiguousarray(y).view(np.uint8)
+        kept = None
+    else:
+        answers = as_floats("y", y, 2)
+        kept = ~np.isnan(answers)
+        wrong = answers[kept & (answers != 0.0) & (answers != 1.0)]
+        if len(wrong):
+            raise InputError.at("1 (A), 0 (B) or NaN", wrong[0], field="y")
+        choices = np.equal(answers, 1.0).view(np.uint8)
+    if differences.shape[:2] != choices.shape:
+        raise InputError.at(f"shape {differences.shape[:2]} as in x", f"shape {choices.shape}", field="y")
+    agents, trials, attributes = differences.shape
+    if kept is None or kept.all():
+        offsets = np.arange(agents + 1, dtype=np.uint64) * np.uint64(trials)
+        return differences.reshape(agents * trials, attributes), choices.ravel(), offsets
+    offsets = np.concatenate([[0], np.cumsum(kept.sum(axis=1))]).astype(np.uint64)
+    return differences[kept], choices[kept], offsets
+
+
 def as_arrays(
     differences: ArrayLike, choices: ArrayLike, offsets: ArrayLike
 ) -> tuple[NDArray[np.float64], NDArray[np.uint8], NDArray[np.uint64]]:

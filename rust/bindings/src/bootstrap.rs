@@ -97,6 +97,35 @@ pub fn trial_bootstrap<'py>(
     Ok(out)
 }
 
+/// Slopes and (last) the intercept, flat (agents, resamples, parameters).
+#[pyfunction]
+#[expect(
+    clippy::too_many_arguments,
+    reason = "the arguments of the engine's call, one by one"
+)]
+pub fn refits<'py>(
+    py: Python<'py>,
+    differences: PyReadonlyArray2<'py, f64>,
+    choices: PyReadonlyArray1<'py, u8>,
+    offsets: PyReadonlyArray1<'py, u64>,
+    estimator: &str,
+    numbers: Vec<f64>,
+    intercept: bool,
+    counts: PyReadonlyArray1<'py, f64>,
+    resamples: usize,
+    threads: usize,
+) -> PyResult<Bound<'py, PyArray1<f64>>> {
+    let counts = counts.as_slice()?;
+    let trials = (differences, choices, offsets);
+    on_batch(
+        py,
+        &trials,
+        (estimator, numbers, intercept),
+        |batch, model, interrupt| bootstrap::refits(batch, model, counts, resamples, threads, interrupt),
+    )
+    .map(|out| out.into_pyarray(py))
+}
+
 /// Draws of slopes, flat (agents, draws, attributes).
 #[pyfunction]
 #[expect(

@@ -25,7 +25,7 @@ mod _core {
     #[pymodule_export]
     use crate::agents::{choices, decisions, draw_targets, utilities};
     #[pymodule_export]
-    use crate::bootstrap::{laplace_draws, trial_bootstrap};
+    use crate::bootstrap::{laplace_draws, refits, trial_bootstrap};
     #[pymodule_export]
     use crate::correlation::{context_bootstrap, pearson, slope_contrast, standardised_slope};
     #[pymodule_export]

@@ -57,10 +57,14 @@ impl<'a> Batch<'a> {
         self.attributes
     }
 
+    /// The number of trials of the agents before this one.
+    pub fn before(&self, agent: usize) -> usize {
+        usize::try_from(self.offsets[agent]).unwrap_or(usize::MAX)
+    }
+
     /// One agent's trials.
     pub fn trials(&self, agent: usize) -> Trials<'a> {
-        let bound = |i: usize| usize::try_from(self.offsets[i]).unwrap_or(usize::MAX);
-        let (from, to) = (bound(agent), bound(agent + 1));
+        let (from, to) = (self.before(agent), self.before(agent + 1));
         Trials {
             differences: &self.differences[from * self.attributes..to * self.attributes],
             choices: &self.choices[from..to],

@@ -6,11 +6,11 @@
 
 use crate::batch::{self, Batch};
 use crate::error::{Error, Result, check_len};
-use crate::intervals::{Ascending, Ends, check_level};
-use crate::lanes::{self, Path};
+use crate::intervals::{Ascending, Ends, check_level, percentile_interval};
+use crate::lanes::{self, Counts, Path};
 use crate::logit::{Model, Trials, scale};
 use crate::outcome::{Outcome, Undefined};
-use crate::parallel::{Interrupt, map_units, worth};
+use crate::parallel::{Interrupt, fill_units, map_units, worth};
 use crate::refits::Refits;
 use crate::rng::{Purpose, Stream};
 
@@ -137,7 +137,7 @@ fn one_agent(
         trials,
         model,
         path,
-        start: &start,
+        start: Some(&start),
     };
     let size = trials.choices.len();
     let mut draws = room("resamples", settings.resamples, width)?;
@@ -182,6 +182,78 @@ fn one_agent(
     })
 }
 
+/// Fits every agent again with trials that count as often as `counts` says: to its resamples, one after another and each
+/// as long as the agent has trials, agent after agent. Counts may be any numbers from 0 on.
+///
+/// Returns slopes and (last) the intercept, flat (agents, resamples, parameters); NaN where there is no optimum or none was
+/// found.
+pub fn refits(
+    batch: &Batch,
+    model: &Model,
+    counts: &[f64],
+    resamples: usize,
+    threads: usize,
+    interrupt: &Interrupt,
+) -> Result<Vec<f64>> {
+    model.check()?;
+    check_len("counts", batch.total().saturating_mul(resamples), counts.len())?;
+    let path = Path::chosen()?;
+    let width = model.parameters(batch.attributes());
+    let mut out = room("resamples", batch.agents().saturating_mul(resamples), width)?;
+    out.resize(batch.agents() * resamples * width, f64::NAN);
+    if resamples == 0 {
+        return Ok(out);
+    }
+    let work = lanes::nanoseconds(batch.total(), batch.attributes()) * resamples as f64;
+    let (threads, agent) = (worth(threads, work), resamples * width);
+    let starts = batch::coefficients_on(path, batch, model, threads, interrupt)?;
+    fill_units(threads, &mut out, agent, interrupt, |agent, rows| {
+        let (trials, from) = (batch.trials(agent), batch.before(agent) * resamples);
+        let size = trials.choices.len();
+        let given = Given {
+            counts: &counts[from..from + size * resamples],
+            size,
+        };
+        let start = &starts[agent * width..][..width];
+        let refits = Refits {
+            trials,
+            model,
+            path,
+            start: (!start[0].is_nan()).then_some(start),
+        };
+        let check = |resample: usize, counts: &[f64]| match counts.iter().find(|c| !(c.is_finite() && **c >= 0.0)) {
+            None => Ok(()),
+            Some(wrong) => {
+                let found = format!("{wrong} for agent {agent}, resample {resample}");
+                Err(Error::input("counts", "finite numbers from 0 on", found))
+            }
+        };
+        let block = lanes::resampled(size);
+        for (place, rows) in rows.chunks_mut(block * width).enumerate() {
+            refits.rows(&given, place * block, interrupt, check, rows)?;
+        }
+        Ok(())
+    })?;
+    Ok(out)
+}
+
+/// Counts at hand, of `size` trials each.
+struct Given<'a> {
+    counts: &'a [f64],
+    size: usize,
+}
+
+impl Counts for Given<'_> {
+    fn of<'a>(&'a self, place: usize, _: &'a mut [f64]) -> &'a [f64] {
+        &self.counts[place * self.size..][..self.size]
+    }
+
+    fn ahead(&self, place: usize) -> &[f64] {
+        let from = place * self.size;
+        self.counts.get(from..from + self.size).unwrap_or_default()
+    }
+}
+
 /// An empty list with room for `rows` of `width` numbers, or an error that blames the argument `name`.
 pub(crate) fn room(name: &'static str, rows: usize, width: usize) -> Result<Vec<f64>> {
     let mut out = Vec::new();
@@ -204,15 +276,14 @@ fn interval(
     if draws.len() < 2 {
         return Ok(Err(Undefined::BeyondDraws));
     }
-    let sorted = Ascending::new(draws)?;
     match settings.method {
-        Method::Percentile => sorted.percentile_interval(settings.level).map(Ok),
+        Method::Percentile => percentile_interval(draws, settings.level).map(Ok),
         Method::Bca => match left_out
             .iter()
             .map(|s| s.as_ref().map(|s| s[entry]))
             .collect::<Option<Vec<f64>>>()
         {
-            Some(values) => sorted.bca_interval(estimate, &values, settings.level),
+            Some(values) => Ascending::new(draws)?.bca_interval(estimate, &values, settings.level),
             None => Ok(Err(Undefined::UndefinedDeletion)),
         },
     }

@@ -1,17 +1,106 @@
 //! One agent fitted again to resamples of its trials, as many resamples at a time as the processor's vectors have lanes.
 
+use std::cell::RefCell;
+use std::cmp::Ordering;
+
 use crate::error::Result;
-use crate::lanes::{self, Objective, Path};
+use crate::lanes::{self, Counts, Objective, Path, Resamples};
 use crate::logit::{Model, Trials};
 use crate::parallel::Interrupt;
 
-/// An agent whose fit is known.
+/// The share of different trials up to which it pays to put those that are alike together.
+const ALIKE: f64 = 0.75;
+
+/// An agent to be fitted again.
 pub(crate) struct Refits<'a> {
     pub trials: Trials<'a>,
     pub model: &'a Model,
     pub path: Path,
-    /// Where every refit starts: slopes and (last) the intercept of the agent's own fit.
-    pub start: &'a [f64],
+    /// Where every refit starts: slopes and (last) the intercept of the agent's own fit, if it has one.
+    pub start: Option<&'a [f64]>,
+}
+
+/// Counts that a function writes.
+struct Written<F>(F);
+
+impl<F: Fn(usize, &mut [f64])> Counts for Written<F> {
+    fn of<'a>(&'a self, place: usize, space: &'a mut [f64]) -> &'a [f64] {
+        (self.0)(place, space);
+        space
+    }
+}
+
+/// Trials of an agent that are alike, in differences and choice, put together: the fewer, the faster every refit.
+struct Merged {
+    differences: Vec<f64>,
+    choices: Vec<u8>,
+    /// How many trials each stands for.
+    times: Vec<f64>,
+    /// For each of the agent's trials its place here.
+    places: Vec<usize>,
+}
+
+impl Merged {
+    /// `None` where so few trials are alike that to add up counts would take longer than it saves.
+    fn of(trials: &Trials) -> Option<Self> {
+        let size = trials.choices.len();
+        let row = |t: usize| &trials.differences[t * trials.attributes..][..trials.attributes];
+        let order = |&a: &usize, &b: &usize| {
+            let first = row(a).iter().zip(row(b)).map(|(a, b)| a.total_cmp(b));
+            first
+                .chain([trials.choices[a].cmp(&trials.choices[b])])
+                .find(|order| order.is_ne())
+                .unwrap_or(Ordering::Equal)
+        };
+        let mut sorted: Vec<usize> = (0..size).collect();
+        sorted.sort_by(order);
+        let groups = || sorted.chunk_by(|a, b| order(a, b).is_eq());
+        let many = groups().count();
+        if many as f64 > ALIKE * size as f64 {
+            return None;
+        }
+        let mut out = Self {
+            differences: Vec::with_capacity(many * trials.attributes),
+            choices: Vec::with_capacity(many),
+            times: Vec::with_capacity(many),
+            places: vec![0; size],
+        };
+        for (place, group) in groups().enumerate() {
+            out.differences.extend(row(group[0]));
+            out.choices.push(trials.choices[group[0]]);
+            out.times.push(group.len() as f64);
+            group.iter().for_each(|&t| out.places[t] = place);
+        }
+        Some(out)
+    }
+
+    fn trials(&self, attributes: usize) -> Trials<'_> {
+        Trials {
+            differences: &self.differences,
+            choices: &self.choices,
+            counts: Some(&self.times),
+            attributes,
+        }
+    }
+}
+
+/// Counts added up over trials that are alike.
+struct Added<'a> {
+    counts: &'a dyn Counts,
+    places: &'a [usize],
+    space: RefCell<Vec<f64>>,
+}
+
+impl Counts for Added<'_> {
+    fn of<'a>(&'a self, place: usize, space: &'a mut [f64]) -> &'a [f64] {
+        let mut own = self.space.borrow_mut();
+        space.fill(0.0);
+        for (&count, &place) in self.counts.of(place, &mut own).iter().zip(self.places) {
+            // Else a negative count could hide behind another.
+            space[place] += if count >= 0.0 { count } else { f64::NAN };
+        }
+        space
+    }
 }
 
 impl Refits<'_> {
@@ -24,39 +113,71 @@ impl Refits<'_> {
         count: impl Fn(usize, &mut [f64]),
         mut found: impl FnMut(Option<&mut [f64]>, bool),
     ) -> Result<()> {
-        let objective = Objective::of(self.model);
-        let width = self.start.len();
-        let block = lanes::chunk(self.trials.choices.len());
-        let mut rows = vec![f64::NAN; block.min(resamples) * width];
-        let mut counts = vec![0.0; self.trials.choices.len()];
-        let mut varied = Vec::with_capacity(block);
+        let width = self.model.parameters(self.trials.attributes);
+        let block = lanes::resampled(self.trials.choices.len());
+        let mut rows = vec![0.0; block.min(resamples) * width];
+        let counts = Written(count);
         for first in (0..resamples).step_by(block) {
-            interrupt.check()?;
             let rows = &mut rows[..block.min(resamples - first) * width];
-            varied.clear();
-            if let Some(objective) = &objective {
-                let mut count = |place: usize, counts: &mut [f64]| {
-                    count(first + place, counts);
-                    varied.push(vary(self.trials.choices, counts));
-                };
-                lanes::resampled_modes(self.path, objective, &self.trials, self.start, &mut count, rows);
-            }
-            for (place, row) in rows.chunks_exact_mut(width).enumerate() {
-                if !row[0].is_nan() {
-                    found(Some(row), varied[place]);
-                    continue;
-                }
-                interrupt.check()?;
-                count(first + place, &mut counts);
-                let resample = Trials {
-                    counts: Some(&counts),
-                    ..self.trials
-                };
-                let mut refit = self.model.refit(resample, Some(self.start));
-                found(refit.as_deref_mut(), vary(self.trials.choices, &counts));
+            rows.fill(f64::NAN);
+            let varied = self.rows(&counts, first, interrupt, |_, _| Ok(()), rows)?;
+            for (row, varied) in rows.chunks_exact_mut(width).zip(varied) {
+                found((!row[0].is_nan()).then_some(row), varied);
             }
         }
         Ok(())
+    }
+
+    /// Writes slopes and (last) the intercept of the resamples of `counts` from `first` on, as many as `out` has rows, which
+    /// hold NaN and keep it where there is no optimum or none was found. Returns which have choices that vary. What `check` says of the counts
+    /// of a resample counts where its optimum wasn't found at once, as it never is with counts that mean nothing.
+    pub(crate) fn rows(
+        &self,
+        counts: &dyn Counts,
+        first: usize,
+        interrupt: &Interrupt,
+        check: impl Fn(usize, &[f64]) -> Result<()>,
+        out: &mut [f64],
+    ) -> Result<Vec<bool>> {
+        let width = self.model.parameters(self.trials.attributes);
+        let mut varied = Vec::with_capacity(out.len() / width);
+        interrupt.check()?;
+        if let (Some(objective), Some(start)) = (Objective::of(self.model), self.start) {
+            let merged = Merged::of(&self.trials);
+            let added = merged.as_ref().map(|merged| Added {
+                counts,
+                places: &merged.places,
+                space: RefCell::new(vec![0.0; self.trials.choices.len()]),
+            });
+            let resamples = Resamples {
+                trials: merged
+                    .as_ref()
+                    .map_or(self.trials, |merged| merged.trials(self.trials.attributes)),
+                start,
+                counts: added.as_ref().map_or(counts, |added| added),
+                first,
+            };
+            lanes::resampled_modes(self.path, &objective, &resamples, out, &mut varied);
+        }
+        varied.resize(out.len() / width, false);
+        let mut space = vec![0.0; self.trials.choices.len()];
+        for (place, (row, varied)) in out.chunks_exact_mut(width).zip(&mut varied).enumerate() {
+            if !row[0].is_nan() {
+                continue;
+            }
+            interrupt.check()?;
+            let counts = counts.of(first + place, &mut space);
+            check(first + place, counts)?;
+            *varied = vary(self.trials.choices, counts);
+            let resample = Trials {
+                counts: Some(counts),
+                ..self.trials
+            };
+            if let Some(found) = self.model.refit(resample, self.start) {
+                row.copy_from_slice(&found);
+            }
+        }
+        Ok(varied)
     }
 }
 
@@ -82,7 +203,7 @@ mod tests {
             trials: *trials,
             model,
             path,
-            start,
+            start: Some(start),
         };
         let size = trials.choices.len();
         let mut out = Vec::new();
@@ -105,9 +226,13 @@ mod tests {
             scale in prop_oneof![Just(2.5), Just(f64::INFINITY)],
             degrees_of_freedom in prop_oneof![Just(3.0), Just(f64::INFINITY)],
             intercept: bool,
+            coarse: bool,
+            whole: bool,
         ) {
             let mut stream = Stream::new(seed, Purpose::User, 0, 0);
-            let differences: Vec<f64> = (0..size * attributes).map(|_| shift + 2.0 * stream.uniform() - 1.0).collect();
+            let mut draw = || 2.0 * stream.uniform() - 1.0;
+            let mut draw = || if coarse { draw().round() } else { draw() };
+            let differences: Vec<f64> = (0..size * attributes).map(|_| shift + draw()).collect();
             let choices: Vec<u8> = differences
                 .chunks(attributes)
                 .map(|d| u8::from(stream.uniform() < 1.0 / (1.0 + (-slope * (d[0] - shift)).exp())))
@@ -115,6 +240,9 @@ mod tests {
             let mut counts = vec![0.0; RESAMPLES * size];
             for resample in counts.chunks_mut(size) {
                 stream.each_below(size, size, |trial| resample[trial] += 1.0);
+                if !whole {
+                    resample.iter_mut().for_each(|count| *count *= 2.0 * stream.uniform());
+                }
             }
             let prior = InterceptPrior { degrees_of_freedom, location: 0.0, scale };
             let model = Model {

@@ -8,7 +8,7 @@
 
 use crate::logit::{InterceptPrior, rival};
 
-use super::factor::{Factor, Parameters};
+use super::factor::{Curvature, Factor, Parameters};
 use super::group::{Group, Spread, Totals};
 use super::simd::{MOST_LANES, Vector};
 
@@ -24,8 +24,12 @@ const CLOSE: f64 = 0.005;
 /// Where log odds move by less than this, `e^M` above is one to a few percent.
 const NEAR: f64 = 0.05;
 
-/// Rows longer than this leave gradients whose rounding is no longer far below what callers are promised.
+/// Rows longer than this, times how often they count, leave gradients whose rounding is no longer far below what callers
+/// are promised.
 const LONG: f64 = 1e6;
+
+/// The second derivative of a gradient tells where a step leads as long as it turns the step by less than this share.
+const TURN: f64 = 0.5;
 
 /// Evaluations before an agent goes the long way; four are usual.
 const STEPS: usize = 20;
@@ -59,13 +63,20 @@ pub(super) struct Optima<V, const K: usize> {
 }
 
 /// Where a group starts to climb.
-pub(super) struct Start<V, const K: usize> {
+pub(super) struct Start<'a, V, const K: usize> {
     /// On the centred design.
     pub at: Parameters<V, K>,
     /// A bound on the squared length of rows, the intercept's 1 included.
     pub reach: V,
-    /// The gradient there, with the weights of the curvature, where they are known.
-    pub gradient: Option<Parameters<V, K>>,
+    pub known: Option<Known<'a, V, K>>,
+}
+
+/// What is known of the start: derivatives of the log likelihood.
+pub(super) struct Known<'a, V, const K: usize> {
+    pub gradient: Parameters<V, K>,
+    pub information: Curvature<V, K>,
+    /// For every trial, counted once, the derivative of its weight in the information by its log odds.
+    pub skews: &'a [f64],
 }
 
 impl Objective {
@@ -73,6 +84,11 @@ impl Objective {
     #[inline(always)]
     pub(super) fn with<V: Vector>(&self) -> V {
         V::splat(f64::from(u8::from(self.intercept.is_some())))
+    }
+
+    /// Whether the log odds at the average trial matter.
+    pub(super) fn weighs_average(&self) -> bool {
+        self.intercept.is_some_and(|prior| !prior.is_flat())
     }
 }
 
@@ -87,7 +103,7 @@ impl<V: Vector, const K: usize> Group<V, V, K> {
 
     /// A step from slopes of zero and the intercept's log odds.
     #[inline(always)]
-    fn start(&mut self, objective: &Objective, totals: &Totals<V, K>) -> Start<V, K> {
+    fn start(&mut self, objective: &Objective, totals: &Totals<V, K>) -> Start<'static, V, K> {
         // The share of A, each answer seen half a time more, is (1 + v) / 2; its log odds, 2 artanh(v), as Padé has it.
         let v = objective
             .with::<V>()
@@ -121,7 +137,7 @@ impl<V: Vector, const K: usize> Group<V, V, K> {
         Start {
             at: step,
             reach: reach.div(weight).add(totals.trials),
-            gradient: None,
+            known: None,
         }
     }
 }
@@ -129,13 +145,23 @@ impl<V: Vector, const K: usize> Group<V, V, K> {
 impl<V: Vector, S: Spread<V>, const K: usize> Group<V, S, K> {
     /// The optima that Newton's method reaches from `start`.
     #[inline(always)]
-    pub(super) fn optima(&mut self, objective: &Objective, totals: &Totals<V, K>, start: Start<V, K>) -> Optima<V, K> {
+    pub(super) fn optima(
+        &mut self,
+        objective: &Objective,
+        totals: &Totals<V, K>,
+        start: Start<'_, V, K>,
+    ) -> Optima<V, K> {
         let mut active = u8::MAX >> (MOST_LANES - V::LANES);
         if objective.intercept.is_some_and(|prior| prior.is_flat()) {
             // Without a prior, choices that are all alike have no intercept.
-            active &= absolute(totals.balance).less(totals.trials);
+            active &= totals.mixed();
         }
-        active &= start.reach.less(V::splat(LONG * LONG));
+        let mut rounding = start.reach;
+        if S::SHARED {
+            let often = V::splat(1.0).max(totals.trials.div(V::splat(self.counts.len() as f64)));
+            rounding = rounding.mul(often).mul(often);
+        }
+        active &= rounding.less(V::splat(LONG * LONG));
         let (mut at, found) = self.climb(objective, &totals.shift, start, active);
         let found = highest(objective, totals, average::<V, S, K>(&at, &totals.shift), found);
         for i in 0..K {
@@ -150,13 +176,13 @@ impl<V: Vector, S: Spread<V>, const K: usize> Group<V, S, K> {
         &mut self,
         objective: &Objective,
         shift: &[V; K],
-        start: Start<V, K>,
+        start: Start<'_, V, K>,
         mut active: u8,
     ) -> (Parameters<V, K>, u8) {
         let Start {
             mut at,
             reach,
-            gradient: mut first,
+            mut known,
         } = start;
         let with = objective.with();
         let precision = V::splat(objective.precision);
@@ -172,8 +198,9 @@ impl<V: Vector, S: Spread<V>, const K: usize> Group<V, S, K> {
         let mut factor = Factor::zero();
         let mut found = 0;
         for _ in 0..STEPS {
-            let mut gradient = match first.take() {
-                Some(known) => known,
+            let first = known.take();
+            let mut gradient = match &first {
+                Some(first) => first.gradient,
                 None => self.gradient(&at),
             };
             let (slope, curvature) = prior(objective, average::<V, S, K>(&at, shift));
@@ -186,12 +213,15 @@ impl<V: Vector, S: Spread<V>, const K: usize> Group<V, S, K> {
             }
             let close = moved.less(V::splat(CLOSE * CLOSE));
             if active & !close != 0 {
-                let mut information = self.information();
+                let mut information = match &first {
+                    Some(first) => first.information,
+                    None => self.information(),
+                };
                 information.corner = information.corner.mul(with).add(curvature);
                 for i in 0..K {
                     information.square[i][i] = information.square[i][i].add(precision);
                     information.edge[i] = information.edge[i].mul(with);
-                    if S::SHARED {
+                    if S::SHARED && objective.weighs_average() {
                         let along = curvature.mul(shift[i]);
                         information.edge[i] = information.edge[i].add(along);
                         for j in 0..=i {
@@ -208,13 +238,10 @@ impl<V: Vector, S: Spread<V>, const K: usize> Group<V, S, K> {
                 active &= definite | close;
             }
             let step = factor.solve(&gradient);
-            for i in 0..K {
-                at.slopes[i] = V::select(active, at.slopes[i].add(step.slopes[i]), at.slopes[i]);
-            }
-            at.intercept = V::select(active, at.intercept.add(step.intercept), at.intercept);
+            at = at.add(&step, active);
             let intercept = average::<V, S, K>(&step, shift);
             let (slopes, intercept) = (step.squares(), intercept.mul(intercept));
-            let moves = reach.mul(step.intercept.fma(step.intercept, slopes));
+            let mut moves = reach.mul(step.intercept.fma(step.intercept, slopes));
             // The square of m + M / 2 is at most 2 m^2 + M^2 / 2, that of the gradient at most twice either part's.
             let stale = V::select(close, moved.add(moved), V::splat(0.0));
             let error = moves.fma(V::splat(0.5), stale);
@@ -226,6 +253,21 @@ impl<V: Vector, S: Spread<V>, const K: usize> Group<V, S, K> {
                 & !V::splat(SMALL * SMALL).mul(at.squares()).less(error.mul(slopes));
             found |= active & arrived;
             active &= !arrived;
+            if S::SHARED {
+                let far = active & !close & !moves.less(V::splat(CLOSE * CLOSE));
+                if far != 0 {
+                    let mut bent = match &first {
+                        Some(first) => self.bent(&step, |t| self.counts[t].mul(V::splat(first.skews[t]))),
+                        None => self.bent(&step, |t| self.skew(t)),
+                    };
+                    bent.intercept = bent.intercept.mul(with);
+                    let turn = factor.solve(&bent);
+                    let turns = reach.mul(turn.intercept.fma(turn.intercept, turn.squares()));
+                    let safe = far & turns.less(moves.mul(V::splat(TURN * TURN)));
+                    at = at.add(&turn, safe);
+                    moves = V::select(safe, moves.add(turns).mul(V::splat(2.0)), moves);
+                }
+            }
             // From where the curvature is: the square of m + M is at most 3 m^2 / 2 + 3 M^2.
             let further = moved.fma(V::splat(1.5), moves.mul(V::splat(3.0)));
             moved = V::select(close, further, moves);
@@ -271,11 +313,6 @@ fn prior<V: Vector>(objective: &Objective, at: V) -> (V, V) {
         weight.fnma(u, V::splat(0.0)),
         weight.mul(inflection.sub(square)).div(spread),
     )
-}
-
-#[inline(always)]
-fn absolute<V: Vector>(x: V) -> V {
-    x.max(V::splat(0.0).sub(x))
 }
 
 /// The lanes of `found` where no mode is higher: see `logit::rival`, of which this is the first bound.

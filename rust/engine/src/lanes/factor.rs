@@ -27,6 +27,21 @@ pub(super) struct Factor<V, const K: usize> {
 /// A pivot this far below its diagonal entry may be rounding error.
 const ROUNDED: f64 = 1e-12;
 
+/// Work for every column, its number known to the compiler, which then keeps the matrix in registers.
+macro_rules! for_columns {
+    ($column:ident, $many:ident, $work:expr) => {
+        for_columns!($column, $many, $work; 0 1 2 3 4 5 6 7 8 9 10 11)
+    };
+    ($column:ident, $many:ident, $work:expr; $($number:literal)*) => {
+        $({
+            const $column: usize = $number;
+            if $column < $many {
+                $work
+            }
+        })*
+    };
+}
+
 impl<V: Vector, const K: usize> Factor<V, K> {
     /// The factor of nothing yet.
     #[inline(always)]
@@ -45,37 +60,28 @@ impl<V: Vector, const K: usize> Factor<V, K> {
     /// The factor, and the lanes where the matrix is positive definite beyond doubt.
     #[inline(always)]
     pub(super) fn new(matrix: &Curvature<V, K>) -> (Self, u8) {
-        let (zero, one, rounded) = (V::splat(0.0), V::splat(1.0), V::splat(ROUNDED));
-        let mut lower = *matrix;
-        let (mut pivots, mut inverses, mut definite) = ([zero; K], [zero; K], u8::MAX);
-        for j in 0..K {
-            let mut scaled = [zero; K];
-            let mut pivot = matrix.square[j][j];
-            for l in 0..j {
-                scaled[l] = lower.square[j][l].mul(pivots[l]);
-                pivot = lower.square[j][l].fnma(scaled[l], pivot);
-            }
-            definite &= matrix.square[j][j].mul(rounded).less(pivot);
-            (pivots[j], inverses[j]) = (pivot, one.div(pivot));
-            for i in j + 1..K {
-                let mut rest = matrix.square[i][j];
-                for l in 0..j {
-                    rest = lower.square[i][l].fnma(scaled[l], rest);
+        let (one, rounded) = (V::splat(1.0), V::splat(ROUNDED));
+        let (mut lower, mut inverses, mut definite) = (*matrix, [one; K], u8::MAX);
+        for_columns!(J, K, {
+            let pivot = lower.square[J][J];
+            definite &= matrix.square[J][J].mul(rounded).less(pivot);
+            inverses[J] = one.div(pivot);
+            let mut scaled = [pivot; K];
+            for i in J + 1..K {
+                lower.square[i][J] = lower.square[i][J].mul(inverses[J]);
+                scaled[i] = lower.square[i][J].mul(pivot);
+                for l in J + 1..=i {
+                    lower.square[i][l] = lower.square[i][J].fnma(scaled[l], lower.square[i][l]);
                 }
-                lower.square[i][j] = rest.mul(inverses[j]);
             }
-            let mut rest = matrix.edge[j];
-            for l in 0..j {
-                rest = lower.edge[l].fnma(scaled[l], rest);
+            lower.edge[J] = lower.edge[J].mul(inverses[J]);
+            for l in J + 1..K {
+                lower.edge[l] = lower.edge[J].fnma(scaled[l], lower.edge[l]);
             }
-            lower.edge[j] = rest.mul(inverses[j]);
-        }
-        let mut pivot = matrix.corner;
-        for l in 0..K {
-            pivot = lower.edge[l].fnma(lower.edge[l].mul(pivots[l]), pivot);
-        }
-        definite &= matrix.corner.mul(rounded).less(pivot);
-        lower.corner = one.div(pivot);
+            lower.corner = lower.edge[J].fnma(lower.edge[J].mul(pivot), lower.corner);
+        });
+        definite &= matrix.corner.mul(rounded).less(lower.corner);
+        lower.corner = one.div(lower.corner);
         (Self { lower, inverses }, definite)
     }
 
@@ -123,6 +129,16 @@ impl<V: Vector, const K: usize> Parameters<V, K> {
             slopes: [zero; K],
             intercept: zero,
         }
+    }
+
+    /// A step further in the lanes of `mask`.
+    #[inline(always)]
+    pub(super) fn add(mut self, step: &Self, mask: u8) -> Self {
+        for i in 0..K {
+            self.slopes[i] = V::select(mask, self.slopes[i].add(step.slopes[i]), self.slopes[i]);
+        }
+        self.intercept = V::select(mask, self.intercept.add(step.intercept), self.intercept);
+        self
     }
 
     /// The sum of the squared slopes.

@@ -9,6 +9,10 @@ use super::simd::{MOST_LANES, Vector};
 /// Bytes that are one, eight at a time.
 pub(super) const ONES: u64 = 0x0101_0101_0101_0101;
 
+/// Trials that a gradient takes one step after another: log odds of all, then chances, then sums. Each step is short, so a
+/// processor works on many trials at a time, which it can't where all steps of a trial come in turn.
+const BLOCK: usize = 64;
+
 /// A number of every problem of a group: one for each lane, or one that all share.
 pub(super) trait Spread<V>: Copy {
     /// Whether problems share rows, and differ in how often each counts.
@@ -36,12 +40,14 @@ impl<V: Vector> Spread<V> for f64 {
 /// The trials of a group of problems; a trial that a problem doesn't have counts zero times.
 pub(super) struct Group<V, S, const K: usize> {
     /// Differences, centred where there is an intercept.
-    rows: Vec<[S; K]>,
+    pub rows: Vec<[S; K]>,
     /// Minus zero where B was chosen, zero where A was.
-    flips: Vec<S>,
-    counts: Vec<V>,
+    pub flips: Vec<S>,
+    pub counts: Vec<V>,
     /// The weights of the trials in the curvature, at the point where the gradient was last asked for.
     weights: Vec<V>,
+    /// The chances of the choices not made at that point: of all trials where resamples share rows, else of a block.
+    missed: Vec<V>,
 }
 
 /// What is summed once.
@@ -58,6 +64,15 @@ pub(super) struct Totals<V, const K: usize> {
     pub pull: [V; K],
 }
 
+impl<V: Vector, const K: usize> Totals<V, K> {
+    /// The lanes whose choices are not all alike.
+    #[inline(always)]
+    pub(super) fn mixed(&self) -> u8 {
+        let negative = V::splat(0.0).sub(self.balance);
+        self.balance.max(negative).less(self.trials)
+    }
+}
+
 impl<V: Vector, S: Spread<V>, const K: usize> Group<V, S, K> {
     pub(super) const fn new() -> Self {
         Self {
@@ -65,13 +80,16 @@ impl<V: Vector, S: Spread<V>, const K: usize> Group<V, S, K> {
             flips: Vec::new(),
             counts: Vec::new(),
             weights: Vec::new(),
+            missed: Vec::new(),
         }
     }
 
     #[inline(always)]
-    fn resize(&mut self, trials: usize) {
+    pub(super) fn resize(&mut self, trials: usize) {
         self.counts.resize(trials, V::splat(0.0));
         self.weights.resize(trials, V::splat(0.0));
+        let kept = if S::SHARED { trials } else { BLOCK };
+        self.missed.resize(kept, V::splat(0.0));
     }
 
     /// Gives every trial that counts the weight `weight`.
@@ -85,13 +103,64 @@ impl<V: Vector, S: Spread<V>, const K: usize> Group<V, S, K> {
     /// The gradient of the log likelihood.
     #[inline(always)]
     pub(super) fn gradient(&mut self, at: &Parameters<V, K>) -> Parameters<V, K> {
-        let mut sum = Parameters::zero();
-        let trials = self.rows.iter().zip(&self.flips).zip(&self.counts);
-        for (((row, &flip), &count), weight) in trials.zip(&mut self.weights) {
-            let odds = log_odds(row, at);
-            *weight = contribute(&mut sum, row, flip, count, miss(odds.xor(flip.spread())));
+        let mut sum = Parameters::<V, K>::zero();
+        for from in (0..self.rows.len()).step_by(BLOCK) {
+            let block = from..self.rows.len().min(from + BLOCK);
+            let misses = if S::SHARED {
+                &mut self.missed[block.clone()]
+            } else {
+                &mut self.missed[..block.len()]
+            };
+            let (rows, flips) = (&self.rows[block.clone()], &self.flips[block.clone()]);
+            for ((row, &flip), odds) in rows.iter().zip(flips).zip(&mut *misses) {
+                *odds = log_odds(row, at).xor(flip.spread());
+            }
+            for missed in &mut *misses {
+                *missed = miss(*missed);
+            }
+            let trials = rows.iter().zip(flips).zip(&self.counts[block.clone()]);
+            let weights = &mut self.weights[block];
+            for (((row, &flip), &count), (&missed, weight)) in trials.zip(misses.iter().zip(weights)) {
+                let counted = count.mul(missed);
+                let residual = counted.xor(flip.spread());
+                sum.intercept = sum.intercept.add(residual);
+                for i in 0..K {
+                    sum.slopes[i] = residual.fma(row[i].spread(), sum.slopes[i]);
+                }
+                *weight = counted.fnma(missed, counted);
+            }
         }
         sum
+    }
+
+    /// What the curvature of the gradient adds to it after a step: half the second derivative along the step. `skew` gives
+    /// a trial's weight's derivative by its log odds.
+    #[inline(always)]
+    pub(super) fn bent(&self, step: &Parameters<V, K>, skew: impl Fn(usize) -> V) -> Parameters<V, K> {
+        let mut sum = Parameters::<V, K>::zero();
+        for (t, row) in self.rows.iter().enumerate() {
+            let odds = log_odds(row, step);
+            let part = odds.mul(odds).mul(skew(t));
+            sum.intercept = sum.intercept.sub(part);
+            for i in 0..K {
+                sum.slopes[i] = part.fnma(row[i].spread(), sum.slopes[i]);
+            }
+        }
+        let half = V::splat(0.5);
+        sum.slopes = sum.slopes.map(|slope| slope.mul(half));
+        sum.intercept = sum.intercept.mul(half);
+        sum
+    }
+
+    /// The derivative of a trial's weight by its log odds, where the gradient was last asked for.
+    #[inline(always)]
+    pub(super) fn skew(&self, t: usize) -> V {
+        let (missed, weight) = (self.missed[t], self.weights[t]);
+        missed
+            .add(missed)
+            .sub(V::splat(1.0))
+            .mul(weight)
+            .xor(self.flips[t].spread())
     }
 
     /// The lower triangle of Fisher's information with the weights of the last gradient.
@@ -194,88 +263,9 @@ impl<V: Vector, const K: usize> Group<V, V, K> {
     }
 }
 
-impl<V: Vector, const K: usize> Group<V, f64, K> {
-    /// Takes one agent's trials, less `means`, for resamples to share.
-    pub(super) fn share(&mut self, trials: &Trials, means: &[f64; K]) {
-        self.resize(trials.choices.len());
-        let rows = trials.differences.as_chunks::<K>().0;
-        self.rows = rows
-            .iter()
-            .map(|row| std::array::from_fn(|i| row[i] - means[i]))
-            .collect();
-        self.flips = trials
-            .choices
-            .iter()
-            .map(|&c| if c == 1 { 0.0 } else { -0.0 })
-            .collect();
-    }
-
-    /// The squared length of the longest row.
-    pub(super) fn longest(&self) -> f64 {
-        let lengths = self.rows.iter().map(|row| row.iter().map(|z| z * z).sum());
-        lengths.fold(0.0, f64::max)
-    }
-
-    /// Loads how often each resample has each trial.
-    #[inline(always)]
-    pub(super) fn count(&mut self, counts: &[&[f64]; MOST_LANES]) {
-        interleave(counts, self.counts.len(), &mut self.counts);
-    }
-
-    /// The chances of the choices not made at `at`.
-    #[inline(always)]
-    pub(super) fn missed(&self, at: &Parameters<V, K>, out: &mut Vec<V>) {
-        for (row, &flip) in self.rows.iter().zip(&self.flips) {
-            out.push(miss(log_odds(row, at).xor(V::splat(flip))));
-        }
-    }
-
-    /// [`Group::gradient`] where all resamples miss choices with the same chances.
-    #[inline(always)]
-    pub(super) fn shared_gradient(&mut self, missed: &[V]) -> Parameters<V, K> {
-        let mut sum = Parameters::zero();
-        let trials = self.rows.iter().zip(&self.flips).zip(&self.counts).zip(missed);
-        for ((((row, &flip), &count), &missed), weight) in trials.zip(&mut self.weights) {
-            *weight = contribute(&mut sum, row, flip, count, missed);
-        }
-        sum
-    }
-
-    /// Sums over trials whose differences are centred on `means` where there is an intercept.
-    #[inline(always)]
-    pub(super) fn totals(&self, means: &[f64; K], with: V) -> Totals<V, K> {
-        let zero = V::splat(0.0);
-        let (mut trials, mut balance, mut shift, mut pull) = (zero, zero, [zero; K], [zero; K]);
-        for ((row, &flip), &count) in self.rows.iter().zip(&self.flips).zip(&self.counts) {
-            trials = trials.add(count);
-            let side = count.xor(V::splat(flip));
-            balance = balance.add(side);
-            for i in 0..K {
-                shift[i] = count.fma(V::splat(row[i]), shift[i]);
-                pull[i] = side.fma(V::splat(row[i]), pull[i]);
-            }
-        }
-        let (half, share) = (V::splat(0.5), with.div(trials));
-        let mut subtracted = [zero; K];
-        for i in 0..K {
-            shift[i] = shift[i].mul(share);
-            // Of differences from the average, half of A's less half of B's are A's.
-            pull[i] = shift[i].fnma(balance, pull[i]).mul(half);
-            subtracted[i] = V::splat(means[i]);
-        }
-        Totals {
-            means: subtracted,
-            shift,
-            trials,
-            balance,
-            pull,
-        }
-    }
-}
-
 /// The log odds of A.
 #[inline(always)]
-fn log_odds<V: Vector, S: Spread<V>, const K: usize>(row: &[S; K], at: &Parameters<V, K>) -> V {
+pub(super) fn log_odds<V: Vector, S: Spread<V>, const K: usize>(row: &[S; K], at: &Parameters<V, K>) -> V {
     let mut odds = at.intercept;
     for i in 0..K {
         odds = row[i].spread().fma(at.slopes[i], odds);
@@ -283,33 +273,21 @@ fn log_odds<V: Vector, S: Spread<V>, const K: usize>(row: &[S; K], at: &Paramete
     odds
 }
 
-/// Adds a trial whose choice had been missed with this chance to a gradient; returns its weight in the curvature.
-#[inline(always)]
-fn contribute<V: Vector, S: Spread<V>, const K: usize>(
-    sum: &mut Parameters<V, K>,
-    row: &[S; K],
-    flip: S,
-    count: V,
-    missed: V,
-) -> V {
-    let counted = count.mul(missed);
-    let residual = counted.xor(flip.spread());
-    sum.intercept = sum.intercept.add(residual);
-    for i in 0..K {
-        sum.slopes[i] = residual.fma(row[i].spread(), sum.slopes[i]);
-    }
-    counted.fnma(missed, counted)
-}
-
 /// Entry `i` of every source as vector `i`; no source has fewer than `whole` entries, and zeros stand behind their ends.
 #[inline(always)]
-fn interleave<V: Vector>(sources: &[&[f64]; MOST_LANES], whole: usize, out: &mut [V]) {
+pub(super) fn interleave<V: Vector>(sources: &[&[f64]; MOST_LANES], whole: usize, out: &mut [V]) {
     let blocks = whole / V::LANES * V::LANES;
     for at in (0..blocks).step_by(V::LANES) {
         V::transpose(sources, at, &mut out[at..]);
     }
+    let mut done = blocks;
+    if done > 0 && done < whole {
+        // The last block overlaps the one before.
+        V::transpose(sources, whole - V::LANES, &mut out[whole - V::LANES..]);
+        done = whole;
+    }
     let mut lanes = [0.0; MOST_LANES];
-    for (at, vector) in out.iter_mut().enumerate().skip(blocks) {
+    for (at, vector) in out.iter_mut().enumerate().skip(done) {
         for l in 0..V::LANES {
             lanes[l] = sources[l].get(at).copied().unwrap_or(0.0);
         }

@@ -2,7 +2,7 @@
 //!
 //! Reading order: `simd` (vectors of doubles on every processor), `logistic` (one function of them), `group` (as many
 //! agents as there are lanes, trial by trial), `factor` (their curvatures), `climb` (Newton's method and the proof of the
-//! optimum). No number is ever added across lanes, every path does the same operations in the same order, and an agent
+//! optimum), `resamples` (of one agent). No number is ever added across lanes, every path does the same operations in the same order, and an agent
 //! that has arrived no longer moves: so its coefficients are the same bits on every path, in every company.
 //!
 //! The scalar fit of [`crate::logit`] is the truth, and the way for agents whose optimum is not proved here.
@@ -31,6 +31,7 @@ mod group;
 mod logistic;
 mod pairs;
 mod recovering;
+mod resamples;
 mod simd;
 mod streams;
 #[cfg(test)]
@@ -43,9 +44,9 @@ pub use simd::Path;
 
 use crate::logit::{Estimator, InterceptPrior, MAX_ATTRIBUTES, Model, Trials};
 pub(crate) use climb::Objective;
-use climb::{Optima, Start};
-use factor::Parameters;
+use climb::Optima;
 use group::Group;
+pub(crate) use resamples::{Counts, Resamples, resampled_modes};
 use simd::{Kernel, MOST_LANES, Vector};
 
 /// The most agents that are fitted at a time.
@@ -55,6 +56,12 @@ pub(crate) const MOST: usize = MOST_LANES;
 /// allocation cheap, few enough for threads to share the work and to answer within milliseconds.
 pub(crate) fn chunk(trials: usize) -> usize {
     ((1 << 18) / trials.max(1)).clamp(MOST, 256)
+}
+
+/// Resamples of so many trials between two looks at the interrupt flag: what their agent tells all of them is worked out
+/// once for each such block.
+pub(crate) fn resampled(trials: usize) -> usize {
+    ((1 << 18) / trials.max(1)).clamp(MOST, 4096)
 }
 
 /// About how long the fits of so many trials take.
@@ -134,86 +141,16 @@ impl<const K: usize> Kernel for Modes<'_, K> {
     }
 }
 
-/// Writes the optima of resamples of one agent's trials as [`modes`] does; `count` says how often the resample of that
-/// number has each trial. `start` is the agent's optimum.
-pub(crate) fn resampled_modes(
-    path: Path,
-    objective: &Objective,
-    trials: &Trials,
-    start: &[f64],
-    count: &mut dyn FnMut(usize, &mut [f64]),
-    out: &mut [f64],
-) {
-    for_attributes!(
-        trials.attributes,
-        K,
-        path.run(Resampled::<K> {
-            objective,
-            trials,
-            start,
-            count,
-            out
-        })
-    );
-}
-
-/// The kernel of [`resampled_modes`].
-struct Resampled<'a, const K: usize> {
-    objective: &'a Objective,
-    trials: &'a Trials<'a>,
-    start: &'a [f64],
-    count: &'a mut dyn FnMut(usize, &mut [f64]),
-    out: &'a mut [f64],
-}
-
-impl<const K: usize> Kernel for Resampled<'_, K> {
-    type Output = ();
-
+impl<V: Vector, const K: usize> Optima<V, K> {
+    /// Those of the lanes of `mask`.
     #[inline(always)]
-    fn run<V: Vector>(self) {
-        let (objective, with) = (self.objective, self.objective.with());
-        let mut means = [0.0; K];
-        if objective.intercept.is_some() {
-            means.copy_from_slice(&self.trials.means()[..K]);
-        }
-        let mut group = Group::<V, f64, K>::new();
-        group.share(self.trials, &means);
-        let reach = V::splat(group.longest() + 1.0);
-        let mut at = Parameters::<V, K>::zero();
-        for i in 0..K {
-            at.slopes[i] = V::splat(self.start[i]);
-            if objective.intercept.is_some() {
-                at.intercept = at.slopes[i].fma(V::splat(means[i]), at.intercept);
-            }
-        }
-        if objective.intercept.is_some() {
-            at.intercept = at.intercept.add(V::splat(self.start[K]));
-        }
-        let mut missed = Vec::new();
-        group.missed(&at, &mut missed);
-        let trials = self.trials.choices.len();
-        let mut counts = vec![0.0; trials * V::LANES];
-        let width = K + usize::from(objective.intercept.is_some());
-        for (place, out) in self.out.chunks_mut(V::LANES * width).enumerate() {
-            for l in 0..out.len() / width {
-                (self.count)(place * V::LANES + l, &mut counts[l * trials..][..trials]);
-            }
-            let mut lanes: [&[f64]; MOST_LANES] = [&[]; MOST_LANES];
-            for l in 0..V::LANES {
-                lanes[l] = &counts[l * trials..][..trials];
-            }
-            group.count(&lanes);
-            let totals = group.totals(&means, with);
-            let gradient = Some(group.shared_gradient(&missed));
-            let rows = group.optima(objective, &totals, Start { at, reach, gradient }).rows();
-            for (row, found) in out.chunks_exact_mut(width).zip(&rows) {
-                row.copy_from_slice(&found[..width]);
-            }
+    fn among(self, mask: u8) -> Self {
+        Self {
+            found: self.found & mask,
+            ..self
         }
     }
-}
 
-impl<V: Vector, const K: usize> Optima<V, K> {
     /// Slopes and intercept, lane after lane.
     #[inline(always)]
     fn rows(&self) -> [[f64; MAX_ATTRIBUTES + 1]; MOST_LANES] {

@@ -22,6 +22,9 @@ pub(crate) trait Vector: Copy {
     const LANES: usize;
     /// The same number in every lane.
     fn splat(x: f64) -> Self;
+    /// Asks for numbers to be brought near that will be loaded soon, where the processor can be asked.
+    #[inline(always)]
+    fn fetch(_numbers: &[f64]) {}
     /// The first [`Vector::LANES`] numbers of a slice.
     fn load(from: &[f64]) -> Self;
     /// Writes the first [`Vector::LANES`] numbers of a slice.

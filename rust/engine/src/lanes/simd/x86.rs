@@ -33,6 +33,13 @@ macro_rules! common {
             Self(unsafe { $splat(x) })
         }
         #[inline(always)]
+        fn fetch(numbers: &[f64]) {
+            for line in numbers.as_chunks::<8>().0 {
+                // SAFETY: this is a hint, whatever the address.
+                unsafe { _mm_prefetch::<_MM_HINT_T1>(line.as_ptr().cast()) }
+            }
+        }
+        #[inline(always)]
         fn load(from: &[f64]) -> Self {
             // SAFETY: the slice is as long as what is read.
             Self(unsafe { $load(from[..$lanes].as_ptr()) })
