@@ -177,7 +177,7 @@ impl<V: Vector, S: Spread<V>, const K: usize> Group<V, S, K> {
             let weights = if known.is_some() {
                 Weights::Kept
             } else {
-                Weights::At(at)
+                Weights::At(&at)
             };
             let (gradient, mut information) = self.derivatives(weights, anew);
             let mut gradient = known.unwrap_or(gradient);

@@ -50,9 +50,9 @@ pub(super) struct Group<V, S, const K: usize> {
 }
 
 /// What the weights of the trials in the curvature are.
-pub(super) enum Weights<V, const K: usize> {
+pub(super) enum Weights<'a, V, const K: usize> {
     /// Those at a point.
-    At(Parameters<V, K>),
+    At(&'a Parameters<V, K>),
     /// The same for every trial.
     Even(V),
     /// As they were.
@@ -160,8 +160,9 @@ impl<V: Vector, const K: usize> Group<V, V, K> {
         self.flips.resize(longest, V::splat(0.0));
         let differences = agents.map(|trials| trials.differences);
         interleave(&differences, shortest * K, self.rows.as_flattened_mut());
+        self.counts[..shortest].fill(V::splat(1.0));
         let mut lanes = [0.0; MOST_LANES];
-        for (t, count) in self.counts.iter_mut().enumerate() {
+        for (t, count) in self.counts.iter_mut().enumerate().skip(shortest) {
             for l in 0..V::LANES {
                 lanes[l] = f64::from(u8::from(t < lengths[l]));
             }
