@@ -61,7 +61,7 @@ def built() -> str:
     command += ["--no-run", "--message-format=json"]
     text = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout  # noqa: S603
     messages = (json.loads(line) for line in text.splitlines())
-    return next(path for path in (message.get("executable") for message in messages) if path)
+    return str(next(path for path in (message.get("executable") for message in messages) if path))
 
 
 def compiler() -> str:
