@@ -204,6 +204,9 @@ pub fn coefficients(batch: &Batch, model: &Model, threads: usize, interrupt: &In
     coefficients_on(Path::chosen()?, batch, model, worth(threads, work), interrupt)
 }
 
+/// The least parts that agents are shared among threads in, where they are enough to fill them.
+const PARTS: usize = 16;
+
 /// [`coefficients`] on a path and on threads that are given.
 pub(crate) fn coefficients_on(
     path: Path,
@@ -219,7 +222,11 @@ pub(crate) fn coefficients_on(
     }
     let width = model.parameters(batch.attributes);
     let mut out = vec![f64::NAN; batch.agents() * width];
-    let chunk = lanes::chunk(batch.total() / batch.agents().max(1));
+    let mut chunk = lanes::chunk(batch.total() / batch.agents().max(1));
+    if threads != 1 {
+        // Few agents are shared in small parts, or one thread would wait for another.
+        chunk = chunk.min(batch.agents().div_ceil(PARTS).next_multiple_of(lanes::MOST));
+    }
     fill_units(threads, &mut out, chunk * width, interrupt, |place, rows| {
         let agents = place * chunk..place * chunk + rows.len() / width;
         let valid = objective

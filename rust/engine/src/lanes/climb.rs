@@ -9,7 +9,7 @@
 use crate::logit::{InterceptPrior, rival};
 
 use super::factor::{Factor, Parameters};
-use super::group::{Group, Spread, Totals, Weights};
+use super::group::{Group, Spread, Totals};
 use super::simd::{MOST_LANES, Vector};
 
 /// The gradient proved, well below what callers are promised.
@@ -97,7 +97,8 @@ impl<V: Vector, const K: usize> Group<V, V, K> {
         let above = v.mul(square.fnma(V::splat(8.0), V::splat(30.0)));
         let intercept = above.div(square.fnma(V::splat(9.0), V::splat(15.0)));
         let weight = square.fnma(V::splat(0.25), V::splat(0.25));
-        let (_, mut information) = self.derivatives(Weights::Even(weight), true);
+        self.weigh(weight);
+        let mut information = self.information();
         let mut reach = V::splat(0.0);
         for i in 0..K {
             reach = reach.add(information.square[i][i]);
@@ -171,16 +172,10 @@ impl<V: Vector, S: Spread<V>, const K: usize> Group<V, S, K> {
         let mut factor = Factor::zero();
         let mut found = 0;
         for _ in 0..STEPS {
-            let close = moved.less(V::splat(CLOSE * CLOSE));
-            let anew = active & !close != 0;
-            let known = first.take();
-            let weights = if known.is_some() {
-                Weights::Kept
-            } else {
-                Weights::At(&at)
+            let mut gradient = match first.take() {
+                Some(known) => known,
+                None => self.gradient(&at),
             };
-            let (gradient, mut information) = self.derivatives(weights, anew);
-            let mut gradient = known.unwrap_or(gradient);
             let (slope, curvature) = prior(objective, average::<V, S, K>(&at, shift));
             gradient.intercept = gradient.intercept.mul(with).add(slope);
             for i in 0..K {
@@ -189,7 +184,9 @@ impl<V: Vector, S: Spread<V>, const K: usize> Group<V, S, K> {
                     gradient.slopes[i] = slope.fma(shift[i], gradient.slopes[i]);
                 }
             }
-            if anew {
+            let close = moved.less(V::splat(CLOSE * CLOSE));
+            if active & !close != 0 {
+                let mut information = self.information();
                 information.corner = information.corner.mul(with).add(curvature);
                 for i in 0..K {
                     information.square[i][i] = information.square[i][i].add(precision);

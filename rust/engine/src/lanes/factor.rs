@@ -17,18 +17,6 @@ pub(super) struct Curvature<V, const K: usize> {
     pub corner: V,
 }
 
-impl<V: Vector, const K: usize> Curvature<V, K> {
-    #[inline(always)]
-    pub(super) fn zero() -> Self {
-        let zero = V::splat(0.0);
-        Self {
-            square: [[zero; K]; K],
-            edge: [zero; K],
-            corner: zero,
-        }
-    }
-}
-
 /// The factor of a [`Curvature`], its diagonal inverted.
 #[derive(Clone, Copy)]
 pub(super) struct Factor<V, const K: usize> {
@@ -43,9 +31,14 @@ impl<V: Vector, const K: usize> Factor<V, K> {
     /// The factor of nothing yet.
     #[inline(always)]
     pub(super) fn zero() -> Self {
+        let zero = V::splat(0.0);
         Self {
-            lower: Curvature::zero(),
-            inverses: [V::splat(0.0); K],
+            lower: Curvature {
+                square: [[zero; K]; K],
+                edge: [zero; K],
+                corner: zero,
+            },
+            inverses: [zero; K],
         }
     }
 

@@ -1,7 +1,5 @@
 //! As many problems as there are lanes, trial by trial: agents of their own, or resamples that share one agent's trials.
 
-use std::ops::Range;
-
 use crate::logit::Trials;
 
 use super::factor::{Curvature, Parameters};
@@ -10,9 +8,6 @@ use super::simd::{MOST_LANES, Vector};
 
 /// Bytes that are one, eight at a time.
 const ONES: u64 = 0x0101_0101_0101_0101;
-
-/// Trials of a block: those of as many agents as there are lanes fit into 32 kB.
-const BLOCK: usize = 64;
 
 /// A number of every problem of a group: one for each lane, or one that all share.
 pub(super) trait Spread<V>: Copy {
@@ -49,16 +44,6 @@ pub(super) struct Group<V, S, const K: usize> {
     weights: Vec<V>,
 }
 
-/// What the weights of the trials in the curvature are.
-pub(super) enum Weights<'a, V, const K: usize> {
-    /// Those at a point.
-    At(&'a Parameters<V, K>),
-    /// The same for every trial.
-    Even(V),
-    /// As they were.
-    Kept,
-}
-
 /// What is summed once.
 pub(super) struct Totals<V, const K: usize> {
     /// What was subtracted from the differences; zeros in a model without an intercept.
@@ -89,60 +74,42 @@ impl<V: Vector, S: Spread<V>, const K: usize> Group<V, S, K> {
         self.weights.resize(trials, V::splat(0.0));
     }
 
-    /// The gradient of the log likelihood at a point, else zeros; and, if `second`, the lower triangle of Fisher's
-    /// information with the weights that `weights` says, else zeros.
-    ///
-    /// Trials are taken in blocks, so that those of long problems come from memory once for both; each sum is over all
-    /// trials in their order all the same.
+    /// Gives every trial that counts the weight `weight`.
     #[inline(always)]
-    pub(super) fn derivatives(&mut self, weights: Weights<V, K>, second: bool) -> (Parameters<V, K>, Curvature<V, K>) {
-        let (mut gradient, mut information) = (Parameters::zero(), Curvature::zero());
-        for start in (0..self.counts.len()).step_by(BLOCK) {
-            let block = start..self.counts.len().min(start + BLOCK);
-            match &weights {
-                Weights::At(point) => self.add_gradient(block.clone(), point, &mut gradient),
-                Weights::Even(weight) => self.weigh(block.clone(), *weight),
-                Weights::Kept => {}
-            }
-            if second {
-                self.add_information(block, &mut information);
-            }
-        }
-        (gradient, information)
-    }
-
-    /// Gives every trial of a block that counts the weight `weight`.
-    #[inline(always)]
-    fn weigh(&mut self, block: Range<usize>, weight: V) {
-        for (space, &count) in self.weights[block.clone()].iter_mut().zip(&self.counts[block]) {
+    pub(super) fn weigh(&mut self, weight: V) {
+        for (space, &count) in self.weights.iter_mut().zip(&self.counts) {
             *space = count.mul(weight);
         }
     }
 
-    /// Adds the gradient of a block of trials, and keeps their weights.
+    /// The gradient of the log likelihood.
     #[inline(always)]
-    fn add_gradient(&mut self, block: Range<usize>, at: &Parameters<V, K>, sum: &mut Parameters<V, K>) {
-        let trials = self.rows[block.clone()].iter().zip(&self.flips[block.clone()]);
-        let trials = trials.zip(&self.counts[block.clone()]);
-        for (((row, &flip), &count), weight) in trials.zip(&mut self.weights[block]) {
+    pub(super) fn gradient(&mut self, at: &Parameters<V, K>) -> Parameters<V, K> {
+        let mut sum = Parameters::zero();
+        let trials = self.rows.iter().zip(&self.flips).zip(&self.counts);
+        for (((row, &flip), &count), weight) in trials.zip(&mut self.weights) {
             let odds = log_odds(row, at);
-            *weight = contribute(sum, row, flip, count, miss(odds.xor(flip.spread())));
+            *weight = contribute(&mut sum, row, flip, count, miss(odds.xor(flip.spread())));
         }
+        sum
     }
 
-    /// Adds the information of a block of trials with their weights.
+    /// The lower triangle of Fisher's information with the weights of the last gradient.
     #[inline(always)]
-    fn add_information(&self, block: Range<usize>, sum: &mut Curvature<V, K>) {
-        for (row, &weight) in self.rows[block.clone()].iter().zip(&self.weights[block]) {
-            sum.corner = sum.corner.add(weight);
+    pub(super) fn information(&self) -> Curvature<V, K> {
+        let zero = V::splat(0.0);
+        let (mut square, mut edge, mut corner) = ([[zero; K]; K], [zero; K], zero);
+        for (row, &weight) in self.rows.iter().zip(&self.weights) {
+            corner = corner.add(weight);
             for i in 0..K {
                 let weighted = weight.mul(row[i].spread());
-                sum.edge[i] = sum.edge[i].add(weighted);
+                edge[i] = edge[i].add(weighted);
                 for j in 0..=i {
-                    sum.square[i][j] = weighted.fma(row[j].spread(), sum.square[i][j]);
+                    square[i][j] = weighted.fma(row[j].spread(), square[i][j]);
                 }
             }
         }
+        Curvature { square, edge, corner }
     }
 }
 
@@ -160,9 +127,8 @@ impl<V: Vector, const K: usize> Group<V, V, K> {
         self.flips.resize(longest, V::splat(0.0));
         let differences = agents.map(|trials| trials.differences);
         interleave(&differences, shortest * K, self.rows.as_flattened_mut());
-        self.counts[..shortest].fill(V::splat(1.0));
         let mut lanes = [0.0; MOST_LANES];
-        for (t, count) in self.counts.iter_mut().enumerate().skip(shortest) {
+        for (t, count) in self.counts.iter_mut().enumerate() {
             for l in 0..V::LANES {
                 lanes[l] = f64::from(u8::from(t < lengths[l]));
             }
