@@ -220,11 +220,12 @@ def main() -> None:
     if arguments.memory is not None:
         print_memory(arguments.memory[0], int(arguments.memory[1]))
         return
-    load, found = os.getloadavg()[0], memory()
+    found = memory()
     sizes = affordable(AGENTS, "a fit")
     largest = draw(max(sizes), TRIALS)
     data = [Data(largest.x[:agents], largest.y[:agents]) for agents in sizes]
     data += [draw(max(FULL, TOTAL // trials), trials) for trials in LENGTHS]
+    load = os.getloadavg()[0]
     times = measure(data, arguments.rounds)
     medians = np.median(times, axis=0)
     by_agents = {len(each.y): seconds for each, seconds in zip(data[: len(sizes)], medians, strict=False)}

@@ -204,7 +204,7 @@ pub fn coefficients(batch: &Batch, model: &Model, threads: usize, interrupt: &In
     coefficients_on(Path::chosen()?, batch, model, worth(threads, work), interrupt)
 }
 
-/// The least parts that agents are shared among threads in, where they are enough to fill them.
+/// Parts in which threads share agents, unless those are too few to fill the lanes.
 const PARTS: usize = 16;
 
 /// [`coefficients`] on a path and on threads that are given.
