@@ -117,8 +117,8 @@ where
 
 /// Nanoseconds of work that waking other threads would not shorten.
 ///
-/// Measured on two cores: fits of 50 to 100 microseconds took 5 to 15 longer on two threads than on one, those of 200 to 300
-/// took half to nine tenths of the time.
+/// Measured on two cores: fits of 50 to 100 microseconds took 2 to 13 longer on two threads than on one; those of 200 took
+/// nine tenths of the time, those of 320 little more than half.
 pub(crate) const LITTLE: f64 = 2e5;
 
 /// The threads that work of so many nanoseconds is worth.
