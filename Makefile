@@ -17,7 +17,7 @@ export PYO3_PYTHON := $(abspath $(bin)/python)
 
 .DEFAULT_GOAL := check
 .PHONY: demo sbc recovery test test-rust test-python test-slow test-heavy test-logprobs check lint types docs-check
-.PHONY: docs rust-docs bench format check-deps dist
+.PHONY: docs rust-docs bench instructions format check-deps dist
 
 demo: $(ready)
 	$(bin)/avowal demo
@@ -81,8 +81,18 @@ bench: $(ready)
 	$(bin)/python benches/bench_fit.py
 	$(bin)/python benches/bench_bootstrap.py
 	$(bin)/python benches/bench_study.py
+	$(bin)/python benches/bench_scaling.py
+	$(bin)/python benches/bench_threads.py
 	$(bin)/python benches/bench_stan.py
 	cargo bench --quiet --locked -p avowal-engine --bench engine
+	$(bin)/python benches/instructions.py
+
+# What the engine's kernels cost, against what is recorded in benches/instructions.toml; CHECK= records it anew. Not in CI:
+# to compile the kernels takes longer than to count, and CI's compiler is not always that of the record.
+CHECK ?= --check
+
+instructions: $(ready)
+	$(bin)/python benches/instructions.py $(CHECK)
 
 # The crates' licences, sources and advisories, and the advisories on the Python packages that are installed. The two kinds
 # of advisories are fetched (from GitHub; from PyPI): ADVISORIES= leaves them out where there is no network. Strictly: a

@@ -208,6 +208,9 @@ pub fn coefficients(batch: &Batch, model: &Model, threads: usize, interrupt: &In
     coefficients_on(Path::chosen()?, batch, model, worth(threads, work), interrupt)
 }
 
+/// Parts in which threads share agents, unless those are too few to fill the lanes.
+const PARTS: usize = 16;
+
 /// [`coefficients`] on a path and on threads that are given.
 pub(crate) fn coefficients_on(
     path: Path,
@@ -223,7 +226,11 @@ pub(crate) fn coefficients_on(
     }
     let width = model.parameters(batch.attributes);
     let mut out = vec![f64::NAN; batch.agents() * width];
-    let chunk = lanes::chunk(batch.total() / batch.agents().max(1));
+    let mut chunk = lanes::chunk(batch.total() / batch.agents().max(1));
+    if threads != 1 {
+        // Few agents are shared in small parts, or one thread would wait for another.
+        chunk = chunk.min(batch.agents().div_ceil(PARTS).next_multiple_of(lanes::MOST));
+    }
     fill_units(threads, &mut out, chunk * width, interrupt, |place, rows| {
         let agents = place * chunk..place * chunk + rows.len() / width;
         let valid = objective

@@ -42,7 +42,7 @@ pub(crate) fn resampled_modes(
     out: &mut [f64],
     varied: &mut Vec<bool>,
 ) {
-    super::for_attributes!(
+    for_attributes!(
         resamples.trials.attributes,
         K,
         path.run(Resampled::<K> {
