@@ -4,7 +4,7 @@
 //! Agent `i` of replicate `r` is the unit `r * agents + i` of [`crate::agents::draw_targets`] and [`crate::agents::decisions`],
 //! and its fit that of [`crate::batch::coefficients`]: the same numbers, in a fraction of the time.
 
-use crate::agents::{Deciding, Rule, decisions, draw_targets};
+use crate::agents::{Deciding, Rule, decisions};
 use crate::design::{NANOSECONDS, Ranges, differences, pair_values};
 use crate::error::{Error, Result};
 use crate::lanes::{self, Objective, Path, Recovered, Strangers};
@@ -75,8 +75,13 @@ pub fn recovery(
         return Err(Error::input("replicates", "as many as fit into memory", count));
     }
     out.resize(count * FIGURES, f64::NAN);
-    // Groups of agents go on from one replicate to the next, so that only the last of a part has lanes to spare.
-    let together = lanes::chunk(design.trials).div_ceil(design.agents).max(1);
+    let enough = lanes::chunk(design.trials).div_ceil(design.agents);
+    // Groups of agents go on from one replicate to the next, and parts of several replicates end with whole groups.
+    let together = if enough == 1 {
+        1
+    } else {
+        enough.next_multiple_of(lanes::MOST)
+    };
     let work = design.agents as f64 * count as f64;
     let decided = NANOSECONDS * 2.0 * (design.trials * k) as f64 + lanes::nanoseconds(design.trials, k);
     fill_units(
@@ -87,7 +92,7 @@ pub fn recovery(
         |place, rows| {
             let replicate = first + (place * together) as u64;
             let count = rows.len() / FIGURES;
-            let part = Part::recover(design, (path, &objective), seed, (replicate, count), interrupt)?;
+            let mut part = Part::recover(design, (path, &objective), seed, (replicate, count), interrupt)?;
             for (place, row) in rows.chunks_exact_mut(FIGURES).enumerate() {
                 row.copy_from_slice(&part.figures(place));
             }
@@ -146,7 +151,7 @@ impl Part {
                 let targets = &part.targets[agent * k..][..k];
                 if let Some(learned) = the_long_way(design, seed, strangers.first + agent as u64, targets)? {
                     row.copy_from_slice(&learned);
-                    part.within[agent] = correlation(row.iter().zip(targets));
+                    part.within[agent] = correlation(row, targets);
                 }
             }
         }
@@ -154,20 +159,29 @@ impl Part {
     }
 
     /// The figures of replicate `place` of the part.
-    fn figures(&self, place: usize) -> [f64; FIGURES] {
-        let own = place * self.agents..(place + 1) * self.agents;
-        let entries = own.start * self.attributes..own.end * self.attributes;
-        let pairs = self.learned[entries.clone()].iter().zip(&self.targets[entries]);
-        let known = pairs.filter(|(learned, _)| !learned.is_nan());
+    fn figures(&mut self, place: usize) -> [f64; FIGURES] {
+        let (k, mut known) = (self.attributes, 0);
+        let first = place * self.agents;
         let mut within = (0.0, 0.0);
-        for r in self.within[own].iter().filter(|r| !r.is_nan()) {
-            within = (within.0 + r, within.1 + 1.0);
+        // Rows of agents without learned weights give way to those behind them.
+        for agent in first..first + self.agents {
+            let r = self.within[agent];
+            if !r.is_nan() {
+                within = (within.0 + r, within.1 + 1.0);
+            }
+            if !self.learned[agent * k].is_nan() {
+                if first + known != agent {
+                    self.learned
+                        .copy_within(agent * k..(agent + 1) * k, (first + known) * k);
+                    self.targets
+                        .copy_within(agent * k..(agent + 1) * k, (first + known) * k);
+                }
+                known += 1;
+            }
         }
-        [
-            correlation(known.clone()),
-            within.0 / within.1,
-            known.count() as f64 / self.attributes as f64,
-        ]
+        let entries = first * k..(first + known) * k;
+        let pooled = correlation(&self.learned[entries.clone()], &self.targets[entries]);
+        [pooled, within.0 / within.1, known as f64]
     }
 }
 
@@ -197,25 +211,32 @@ fn the_long_way(design: &Design<'_>, seed: u64, unit: u64, targets: &[f64]) -> R
 
 /// Pearson's correlation, NaN with fewer than three pairs or where nothing varies: that of [`crate::correlation::pearson`]
 /// for numbers that are all of one size, as scaled weights are.
-fn correlation<'a>(pairs: impl Iterator<Item = (&'a f64, &'a f64)> + Clone) -> f64 {
-    let (mut n, mut sum_x, mut sum_y) = (0.0, 0.0, 0.0);
-    for (x, y) in pairs.clone() {
-        (n, sum_x, sum_y) = (n + 1.0, sum_x + x, sum_y + y);
-    }
-    let (mean_x, mean_y) = (sum_x / n, sum_y / n);
-    let [mut xx, mut yy, mut xy] = [0.0; 3];
-    let first = pairs.clone().next();
-    let (mut x_varies, mut y_varies) = (false, false);
-    for (x, y) in pairs {
-        x_varies |= Some(x) != first.map(|first| first.0);
-        y_varies |= Some(y) != first.map(|first| first.1);
-        let (x, y) = (x - mean_x, y - mean_y);
-        (xx, yy, xy) = (xx + x * x, yy + y * y, xy + x * y);
-    }
-    if n < 3.0 || !x_varies || !y_varies {
+fn correlation(x: &[f64], y: &[f64]) -> f64 {
+    let varies = |all: &[f64]| all.iter().any(|value| *value != all[0]);
+    if x.len() < 3 || !varies(x) || !varies(y) {
         return f64::NAN;
     }
+    let n = x.len() as f64;
+    let mean_x = sum(x, y, |x, _| x) / n;
+    let mean_y = sum(x, y, |_, y| y) / n;
+    let xy = sum(x, y, |x, y| (x - mean_x) * (y - mean_y));
+    let xx = sum(x, y, |x, _| (x - mean_x) * (x - mean_x));
+    let yy = sum(x, y, |_, y| (y - mean_y) * (y - mean_y));
     (xy / (xx * yy).sqrt()).clamp(-1.0, 1.0)
+}
+
+/// The sum of `term` of all pairs: eight sums side by side, none of which waits for another.
+fn sum(x: &[f64], y: &[f64], term: impl Fn(f64, f64) -> f64) -> f64 {
+    let (x_blocks, x_rest) = x.as_chunks::<8>();
+    let (y_blocks, y_rest) = y.as_chunks::<8>();
+    let mut sums = [0.0; 8];
+    for (x, y) in x_blocks.iter().zip(y_blocks) {
+        for l in 0..8 {
+            sums[l] += term(x[l], y[l]);
+        }
+    }
+    let rest = x_rest.iter().zip(y_rest).map(|(x, y)| term(*x, *y));
+    sums.iter().sum::<f64>() + rest.sum::<f64>()
 }
 
 #[cfg(test)]
@@ -223,6 +244,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::agents::draw_targets;
     use crate::batch::{Batch, coefficients};
     use crate::correlation::pearson;
     use crate::logit::{Estimator, InterceptPrior, Priors};

@@ -10,7 +10,7 @@ use crate::logit::{InterceptPrior, rival};
 
 use super::factor::{Curvature, Factor, Parameters};
 use super::group::{Group, Spread, Totals};
-use super::simd::{MOST_LANES, Vector};
+use super::simd::{MOST_LANES, Task, Vector};
 
 /// The gradient proved, well below what callers are promised.
 const AIM: f64 = 1e-10;
@@ -92,13 +92,28 @@ impl Objective {
     }
 }
 
+/// The task of [`Group::modes`].
+struct Modes<'a, V, const K: usize> {
+    group: &'a mut Group<V, V, K>,
+    objective: &'a Objective,
+}
+
+impl<V: Vector, const K: usize> Task for Modes<'_, V, K> {
+    type Output = Optima<V, K>;
+
+    #[inline(always)]
+    fn run(self) -> Optima<V, K> {
+        let totals = self.group.centre(self.objective.with());
+        let start = self.group.start(self.objective, &totals);
+        self.group.optima(self.objective, &totals, start)
+    }
+}
+
 impl<V: Vector, const K: usize> Group<V, V, K> {
     /// Centres agents that have been loaded and finds their optima.
     #[inline(always)]
     pub(super) fn modes(&mut self, objective: &Objective) -> Optima<V, K> {
-        let totals = self.centre(objective.with());
-        let start = self.start(objective, &totals);
-        self.optima(objective, &totals, start)
+        V::apart(Modes { group: self, objective })
     }
 
     /// A step from slopes of zero and the intercept's log odds.

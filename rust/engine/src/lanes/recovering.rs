@@ -11,7 +11,7 @@ use super::climb::Objective;
 use super::deciding::{Deciders, row};
 use super::group::Group;
 use super::pairs::{STEP, Values};
-use super::simd::{Kernel, MOST_LANES, Path, Vector};
+use super::simd::{Kernel, MOST_LANES, Path, Task, Vector};
 use super::streams::Streams;
 
 /// Agents whose weights are to be recovered.
@@ -74,8 +74,6 @@ impl<const K: usize> Kernel for Recover<'_, K> {
     fn run<V: Vector>(self) -> Result<()> {
         let (all, contexts) = (self.agents, self.agents.ranges.contexts() as u64);
         let mut group = Group::<V, V, K>::new();
-        let mut options = [[V::splat(0.0); K]; 2 * STEP];
-        let rules = Rules::new(&[all.rule; MOST_LANES]);
         let mut values = None;
         let Recovered {
             targets,
@@ -97,25 +95,14 @@ impl<const K: usize> Kernel for Recover<'_, K> {
             }
             let Some(values) = &values else { continue };
             let weights = drawn::<V, K>(all.seed, &units);
-            let pairs = Streams::new(all.seed, Purpose::Pairs, &units, 0);
-            let deciders = Deciders {
-                choices: Streams::new(all.seed, Purpose::Choices, &units, 0),
-                rules,
-                weights,
-            };
-            let (mut any, mut always) = (0, u8::MAX);
-            let (differences, flips) = group.room(all.trials);
-            let steps = differences.chunks_mut(STEP).zip(flips.chunks_mut(STEP));
-            for (step, (differences, flips)) in steps.enumerate() {
-                values.draw(&pairs, step as u64, differences.len(), &mut options);
-                let chosen = deciders.choose(values, step as u64, &options, differences);
-                for (flip, chosen) in flips.iter_mut().zip(chosen) {
-                    (any, always) = (any | chosen, always & chosen);
-                    *flip = V::select(chosen, V::splat(0.0), V::splat(-0.0));
-                }
-            }
+            let vary = V::apart(Decisions {
+                agents: all,
+                units: &units,
+                values,
+                weights: &weights,
+                group: &mut group,
+            });
             let optima = group.modes(self.objective);
-            let vary = any & !always;
             let scaled = scaled(&optima.at.slopes, vary & optima.found);
             let mut lanes = [0.0; MOST_LANES];
             correlation(&scaled, &weights).store(&mut lanes);
@@ -133,6 +120,43 @@ impl<const K: usize> Kernel for Recover<'_, K> {
             }
         }
         Ok(())
+    }
+}
+
+/// The task of filling a group with the agents' decisions; gives the lanes whose choices are not all alike.
+struct Decisions<'a, V, const K: usize> {
+    agents: &'a Strangers<'a>,
+    units: &'a [u64; MOST_LANES],
+    values: &'a Values<V, K>,
+    weights: &'a [V; K],
+    group: &'a mut Group<V, V, K>,
+}
+
+impl<V: Vector, const K: usize> Task for Decisions<'_, V, K> {
+    type Output = u8;
+
+    #[inline(always)]
+    fn run(self) -> u8 {
+        let (seed, units) = (self.agents.seed, self.units);
+        let pairs = Streams::new(seed, Purpose::Pairs, units, 0);
+        let deciders = Deciders {
+            choices: Streams::new(seed, Purpose::Choices, units, 0),
+            rules: Rules::new(&[self.agents.rule; MOST_LANES]),
+            weights: *self.weights,
+        };
+        let mut options = [[V::splat(0.0); K]; 2 * STEP];
+        let (mut any, mut always) = (0, u8::MAX);
+        let (differences, flips) = self.group.room(self.agents.trials);
+        let steps = differences.chunks_mut(STEP).zip(flips.chunks_mut(STEP));
+        for (step, (differences, flips)) in steps.enumerate() {
+            self.values.draw(&pairs, step as u64, differences.len(), &mut options);
+            let chosen = deciders.choose(self.values, step as u64, &options, differences);
+            for (flip, chosen) in flips.iter_mut().zip(chosen) {
+                (any, always) = (any | chosen, always & chosen);
+                *flip = V::select(chosen, V::splat(0.0), V::splat(-0.0));
+            }
+        }
+        any & !always
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::arch::aarch64::*;
 
-use super::{MOST_LANES, SIGN, Vector};
+use super::{MOST_LANES, SIGN, Task, Vector};
 
 #[derive(Clone, Copy)]
 pub(super) struct Neon(float64x2_t);
@@ -80,6 +80,10 @@ impl Vector for Neon {
     #[inline(always)]
     fn signs(words: &[u64; MOST_LANES], shift: u64) -> Self {
         Self::load(&[0, 1].map(|l| f64::from_bits(words[l] << shift & SIGN)))
+    }
+    #[inline(never)]
+    fn apart<T: Task>(task: T) -> T::Output {
+        task.run()
     }
     #[inline(always)]
     fn sqrt(self) -> Self {

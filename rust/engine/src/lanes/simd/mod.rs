@@ -74,6 +74,8 @@ pub(crate) trait Vector: Copy {
     fn words(words: &[u64; MOST_LANES]) -> Self {
         Self::load(&words.map(f64::from_bits))
     }
+    /// Does work in a function of its own, which is compiled once for all kernels that call it.
+    fn apart<T: Task>(task: T) -> T::Output;
     /// Entry `at + i` of every source, one source a lane, as `out[i]`; for [`Vector::LANES`] sources and vectors.
     fn transpose(sources: &[&[f64]; MOST_LANES], at: usize, out: &mut [Self]);
     /// The way back: lane `l` of vector `i` as entry `at + i` of target `l`; for as many vectors and targets.
@@ -89,6 +91,14 @@ pub(crate) trait Kernel {
     type Output;
     /// Does the work; to be inlined always, so that it's compiled for the instructions of `V`.
     fn run<V: Vector>(self) -> Self::Output;
+}
+
+/// Work with vectors of one kind that several kernels do.
+pub(crate) trait Task {
+    /// What the work gives.
+    type Output;
+    /// Does the work; to be inlined always, as [`Kernel::run`] is.
+    fn run(self) -> Self::Output;
 }
 
 /// The instructions that kernels are run with; results don't depend on it.

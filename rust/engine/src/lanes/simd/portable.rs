@@ -1,10 +1,10 @@
 //! Lanes without instructions of their own: what every processor can do, if slowly where it has no fused multiply-add.
 
-use super::{MOST_LANES, SIGN, Vector};
+use super::{MOST_LANES, SIGN, Task, Vector};
 
-/// Four lanes without instructions of their own: the scalar twin of the others.
+/// Two lanes without instructions of their own: the scalar twin of the others. More would only be more code to compile.
 #[derive(Clone, Copy)]
-pub(super) struct Portable([f64; 4]);
+pub(super) struct Portable([f64; 2]);
 
 impl Portable {
     #[inline(always)]
@@ -25,10 +25,10 @@ impl Portable {
 }
 
 impl Vector for Portable {
-    const LANES: usize = 4;
+    const LANES: usize = 2;
     #[inline(always)]
     fn splat(x: f64) -> Self {
-        Self([x; 4])
+        Self([x; 2])
     }
     #[inline(always)]
     fn load(from: &[f64]) -> Self {
@@ -36,7 +36,7 @@ impl Vector for Portable {
     }
     #[inline(always)]
     fn store(self, to: &mut [f64]) {
-        to[..4].copy_from_slice(&self.0);
+        to[..2].copy_from_slice(&self.0);
     }
     #[inline(always)]
     fn add(self, other: Self) -> Self {
@@ -76,7 +76,7 @@ impl Vector for Portable {
     }
     #[inline(always)]
     fn less(self, other: Self) -> u8 {
-        (0..4).fold(0, |mask, l| mask | u8::from(self.0[l] < other.0[l]) << l)
+        (0..2).fold(0, |mask, l| mask | u8::from(self.0[l] < other.0[l]) << l)
     }
     #[inline(always)]
     fn select(mask: u8, yes: Self, no: Self) -> Self {
@@ -89,6 +89,10 @@ impl Vector for Portable {
     #[inline(always)]
     fn signs(words: &[u64; MOST_LANES], shift: u64) -> Self {
         Self::each(|l| f64::from_bits(words[l] << shift & SIGN))
+    }
+    #[inline(never)]
+    fn apart<T: Task>(task: T) -> T::Output {
+        task.run()
     }
     #[inline(always)]
     fn sqrt(self) -> Self {
@@ -120,12 +124,12 @@ impl Vector for Portable {
     }
     #[inline(always)]
     fn transpose(sources: &[&[f64]; MOST_LANES], at: usize, out: &mut [Self]) {
-        (0..4).for_each(|i| out[i] = Self::each(|l| sources[l][at + i]));
+        (0..2).for_each(|i| out[i] = Self::each(|l| sources[l][at + i]));
     }
     #[inline(always)]
     fn scatter(vectors: &[Self], at: usize, targets: &mut [&mut [f64]; MOST_LANES]) {
-        for l in 0..4 {
-            (0..4).for_each(|i| targets[l][at + i] = vectors[i].0[l]);
+        for l in 0..2 {
+            (0..2).for_each(|i| targets[l][at + i] = vectors[i].0[l]);
         }
     }
 }

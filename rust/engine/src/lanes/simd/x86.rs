@@ -2,7 +2,7 @@
 
 use std::arch::x86_64::*;
 
-use super::{Kernel, MOST_LANES, SIGN, Vector};
+use super::{Kernel, MOST_LANES, SIGN, Task, Vector};
 
 /// SAFETY: the processor must have AVX-512F and DQ.
 #[target_feature(enable = "avx512f,avx512dq")]
@@ -14,6 +14,20 @@ pub(super) unsafe fn avx512<K: Kernel>(kernel: K) -> K::Output {
 #[target_feature(enable = "avx2,fma")]
 pub(super) unsafe fn avx2<K: Kernel>(kernel: K) -> K::Output {
     kernel.run::<Avx2>()
+}
+
+/// SAFETY: as [`avx512`].
+#[inline(never)]
+#[target_feature(enable = "avx512f,avx512dq")]
+unsafe fn apart512<T: Task>(task: T) -> T::Output {
+    task.run()
+}
+
+/// SAFETY: as [`avx2`].
+#[inline(never)]
+#[target_feature(enable = "avx2,fma")]
+unsafe fn apart256<T: Task>(task: T) -> T::Output {
+    task.run()
 }
 
 #[derive(Clone, Copy)]
@@ -131,6 +145,11 @@ impl Vector for Avx512 {
             let moved = _mm512_sllv_epi64(words, _mm512_set1_epi64(shift as i64));
             _mm512_castsi512_pd(_mm512_and_si512(moved, _mm512_set1_epi64(SIGN as i64)))
         })
+    }
+    #[inline(always)]
+    fn apart<T: Task>(task: T) -> T::Output {
+        // SAFETY: as above.
+        unsafe { apart512(task) }
     }
     #[inline(always)]
     fn sqrt(self) -> Self {
@@ -269,6 +288,11 @@ impl Vector for Avx2 {
             let moved = _mm256_sllv_epi64(words, _mm256_set1_epi64x(shift as i64));
             _mm256_castsi256_pd(_mm256_and_si256(moved, _mm256_set1_epi64x(SIGN as i64)))
         })
+    }
+    #[inline(always)]
+    fn apart<T: Task>(task: T) -> T::Output {
+        // SAFETY: as above.
+        unsafe { apart256(task) }
     }
     #[inline(always)]
     fn sqrt(self) -> Self {
