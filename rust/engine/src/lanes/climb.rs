@@ -93,7 +93,7 @@ impl Objective {
 }
 
 /// The task of [`Group::modes`].
-struct Modes<'a, V, const K: usize> {
+struct Modes<'a, V: Vector, const K: usize> {
     group: &'a mut Group<V, V, K>,
     objective: &'a Objective,
 }
@@ -272,7 +272,7 @@ impl<V: Vector, S: Spread<V>, const K: usize> Group<V, S, K> {
                 let far = active & !close & !moves.less(V::splat(CLOSE * CLOSE));
                 if far != 0 {
                     let mut bent = match &first {
-                        Some(first) => self.bent(&step, |t| self.counts[t].mul(V::splat(first.skews[t]))),
+                        Some(first) => self.bent(&step, |t| S::counted(self.counts[t], V::splat(first.skews[t]))),
                         None => self.bent(&step, |t| self.skew(t)),
                     };
                     bent.intercept = bent.intercept.mul(with);

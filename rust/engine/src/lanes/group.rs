@@ -13,40 +13,69 @@ pub(super) const ONES: u64 = 0x0101_0101_0101_0101;
 /// processor works on many trials at a time, which it can't where all steps of a trial come in turn.
 const BLOCK: usize = 64;
 
-/// A number of every problem of a group: one for each lane, or one that all share.
+/// What differs between problems of a group: a number for each lane, or one that all share.
 pub(super) trait Spread<V>: Copy {
     /// Whether problems share rows, and differ in how often each counts.
     const SHARED: bool;
+    /// A choice of every problem.
+    type Side: Copy;
+    /// How often a trial counts in every problem.
+    type Count: Copy;
     /// The number in every lane.
     fn spread(self) -> V;
+    /// Minus zero where B was chosen, zero where A was.
+    fn flip(side: Self::Side) -> V;
+    /// `x` as often as the trial counts.
+    fn counted(count: Self::Count, x: V) -> V;
 }
 
+/// Sides and counts are bits, one for each lane: A, and a trial that is one of the problem's. A group of ordinary size then
+/// stays in the processor's first cache.
 impl<V: Vector> Spread<V> for V {
     const SHARED: bool = false;
+    type Side = u8;
+    type Count = u8;
     #[inline(always)]
     fn spread(self) -> V {
         self
+    }
+    #[inline(always)]
+    fn flip(side: u8) -> V {
+        V::select(side, V::splat(0.0), V::splat(-0.0))
+    }
+    #[inline(always)]
+    fn counted(count: u8, x: V) -> V {
+        V::select(count, x, V::splat(0.0))
     }
 }
 
 impl<V: Vector> Spread<V> for f64 {
     const SHARED: bool = true;
+    type Side = f64;
+    type Count = V;
     #[inline(always)]
     fn spread(self) -> V {
         V::splat(self)
     }
+    #[inline(always)]
+    fn flip(side: f64) -> V {
+        V::splat(side)
+    }
+    #[inline(always)]
+    fn counted(count: V, x: V) -> V {
+        count.mul(x)
+    }
 }
 
 /// The trials of a group of problems; a trial that a problem doesn't have counts zero times.
-pub(super) struct Group<V, S, const K: usize> {
+pub(super) struct Group<V, S: Spread<V>, const K: usize> {
     /// Differences, centred where there is an intercept.
     pub rows: Vec<[S; K]>,
-    /// Minus zero where B was chosen, zero where A was.
-    pub flips: Vec<S>,
-    pub counts: Vec<V>,
+    pub sides: Vec<S::Side>,
+    pub counts: Vec<S::Count>,
     /// The weights of the trials in the curvature, at the point where the gradient was last asked for.
     weights: Vec<V>,
-    /// The chances of the choices not made at that point: of all trials where resamples share rows, else of a block.
+    /// The chances of the choices not made at that point, where resamples share rows.
     missed: Vec<V>,
 }
 
@@ -77,7 +106,7 @@ impl<V: Vector, S: Spread<V>, const K: usize> Group<V, S, K> {
     pub(super) const fn new() -> Self {
         Self {
             rows: Vec::new(),
-            flips: Vec::new(),
+            sides: Vec::new(),
             counts: Vec::new(),
             weights: Vec::new(),
             missed: Vec::new(),
@@ -86,9 +115,8 @@ impl<V: Vector, S: Spread<V>, const K: usize> Group<V, S, K> {
 
     #[inline(always)]
     pub(super) fn resize(&mut self, trials: usize) {
-        self.counts.resize(trials, V::splat(0.0));
         self.weights.resize(trials, V::splat(0.0));
-        let kept = if S::SHARED { trials } else { BLOCK };
+        let kept = if S::SHARED { trials } else { 0 };
         self.missed.resize(kept, V::splat(0.0));
     }
 
@@ -96,7 +124,7 @@ impl<V: Vector, S: Spread<V>, const K: usize> Group<V, S, K> {
     #[inline(always)]
     pub(super) fn weigh(&mut self, weight: V) {
         for (space, &count) in self.weights.iter_mut().zip(&self.counts) {
-            *space = count.mul(weight);
+            *space = S::counted(count, weight);
         }
     }
 
@@ -106,23 +134,22 @@ impl<V: Vector, S: Spread<V>, const K: usize> Group<V, S, K> {
         let mut sum = Parameters::<V, K>::zero();
         for from in (0..self.rows.len()).step_by(BLOCK) {
             let block = from..self.rows.len().min(from + BLOCK);
-            let misses = if S::SHARED {
-                &mut self.missed[block.clone()]
-            } else {
-                &mut self.missed[..block.len()]
-            };
-            let (rows, flips) = (&self.rows[block.clone()], &self.flips[block.clone()]);
-            for ((row, &flip), odds) in rows.iter().zip(flips).zip(&mut *misses) {
-                *odds = log_odds(row, at).xor(flip.spread());
+            let (rows, sides) = (&self.rows[block.clone()], &self.sides[block.clone()]);
+            let weights = &mut self.weights[block.clone()];
+            for ((row, &side), odds) in rows.iter().zip(sides).zip(&mut *weights) {
+                *odds = log_odds(row, at).xor(S::flip(side));
             }
-            for missed in &mut *misses {
+            for missed in &mut *weights {
                 *missed = miss(*missed);
             }
-            let trials = rows.iter().zip(flips).zip(&self.counts[block.clone()]);
-            let weights = &mut self.weights[block];
-            for (((row, &flip), &count), (&missed, weight)) in trials.zip(misses.iter().zip(weights)) {
-                let counted = count.mul(missed);
-                let residual = counted.xor(flip.spread());
+            if S::SHARED {
+                self.missed[block.clone()].copy_from_slice(weights);
+            }
+            let trials = rows.iter().zip(sides).zip(&self.counts[block]);
+            for (((row, &side), &count), weight) in trials.zip(weights) {
+                let missed = *weight;
+                let counted = S::counted(count, missed);
+                let residual = counted.xor(S::flip(side));
                 sum.intercept = sum.intercept.add(residual);
                 for i in 0..K {
                     sum.slopes[i] = residual.fma(row[i].spread(), sum.slopes[i]);
@@ -160,7 +187,7 @@ impl<V: Vector, S: Spread<V>, const K: usize> Group<V, S, K> {
             .add(missed)
             .sub(V::splat(1.0))
             .mul(weight)
-            .xor(self.flips[t].spread())
+            .xor(S::flip(self.sides[t]))
     }
 
     /// The lower triangle of Fisher's information with the weights of the last gradient.
@@ -193,39 +220,37 @@ impl<V: Vector, const K: usize> Group<V, V, K> {
         }
         self.resize(longest);
         self.rows.resize(longest, [V::splat(0.0); K]);
-        self.flips.resize(longest, V::splat(0.0));
+        self.sides.resize(longest, 0);
         let differences = agents.map(|trials| trials.differences);
         interleave(&differences, shortest * K, self.rows.as_flattened_mut());
-        let mut lanes = [0.0; MOST_LANES];
-        for (t, count) in self.counts.iter_mut().enumerate() {
-            for l in 0..V::LANES {
-                lanes[l] = f64::from(u8::from(t < lengths[l]));
-            }
-            *count = V::load(&lanes);
+        self.counts.clear();
+        self.counts.resize(shortest, u8::MAX);
+        for t in shortest..longest {
+            let own = (0..V::LANES).filter(|l| t < lengths[*l]);
+            self.counts.push(own.fold(0, |lanes, l| lanes | 1 << l));
         }
-        let (mut words, mut other) = ([0; MOST_LANES], 0);
-        for (block, flips) in self.flips.chunks_mut(8).enumerate() {
+        let mut other = 0;
+        for (block, sides) in self.sides.chunks_mut(8).enumerate() {
+            let mut lanes = 0;
             for l in 0..V::LANES {
                 let word = eight(agents[l].choices, 8 * block);
                 other |= word & !ONES;
-                words[l] = word ^ ONES;
+                lanes |= (word & ONES) << l;
             }
-            for (byte, flip) in flips.iter_mut().enumerate() {
-                // The lowest bit of the byte goes to the front.
-                *flip = V::signs(&words, 63 - 8 * byte as u64);
-            }
+            sides.copy_from_slice(&lanes.to_le_bytes()[..sides.len()]);
         }
         other == 0
     }
 
-    /// Room for `trials` trials of every lane, each to be counted once: rows and flips, which the caller fills.
+    /// Room for `trials` trials of every lane, each to be counted once: rows and sides, which the caller fills.
     #[inline(always)]
-    pub(super) fn room(&mut self, trials: usize) -> (&mut [[V; K]], &mut [V]) {
+    pub(super) fn room(&mut self, trials: usize) -> (&mut [[V; K]], &mut [u8]) {
         self.resize(trials);
-        self.counts.fill(V::splat(1.0));
+        self.counts.clear();
+        self.counts.resize(trials, u8::MAX);
         self.rows.resize(trials, [V::splat(0.0); K]);
-        self.flips.resize(trials, V::splat(0.0));
-        (&mut self.rows, &mut self.flips)
+        self.sides.resize(trials, 0);
+        (&mut self.rows, &mut self.sides)
     }
 
     /// Subtracts the averages where there is an intercept (`1` in every lane of `with`, else `0`).
@@ -233,9 +258,10 @@ impl<V: Vector, const K: usize> Group<V, V, K> {
     pub(super) fn centre(&mut self, with: V) -> Totals<V, K> {
         let zero = V::splat(0.0);
         let (mut trials, mut balance, mut means, mut pull) = (zero, zero, [zero; K], [zero; K]);
-        for ((row, &flip), &count) in self.rows.iter().zip(&self.flips).zip(&self.counts) {
+        for ((row, &side), &count) in self.rows.iter().zip(&self.sides).zip(&self.counts) {
+            let count = V::counted(count, V::splat(1.0));
             trials = trials.add(count);
-            balance = balance.add(count.xor(flip));
+            balance = balance.add(count.xor(V::flip(side)));
             for i in 0..K {
                 means[i] = count.fma(row[i], means[i]);
             }
@@ -245,9 +271,9 @@ impl<V: Vector, const K: usize> Group<V, V, K> {
             means[i] = means[i].mul(share);
         }
         let half = V::splat(0.5);
-        for ((row, &flip), &count) in self.rows.iter_mut().zip(&self.flips).zip(&self.counts) {
+        for ((row, &side), &count) in self.rows.iter_mut().zip(&self.sides).zip(&self.counts) {
             // Centred differences sum to zero, so half of A's less half of B's are A's.
-            let side = count.mul(half).xor(flip);
+            let side = V::counted(count, half).xor(V::flip(side));
             for i in 0..K {
                 row[i] = row[i].sub(means[i]);
                 pull[i] = side.fma(row[i], pull[i]);

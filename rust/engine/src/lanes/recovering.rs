@@ -124,7 +124,7 @@ impl<const K: usize> Kernel for Recover<'_, K> {
 }
 
 /// The task of filling a group with the agents' decisions; gives the lanes whose choices are not all alike.
-struct Decisions<'a, V, const K: usize> {
+struct Decisions<'a, V: Vector, const K: usize> {
     agents: &'a Strangers<'a>,
     units: &'a [u64; MOST_LANES],
     values: &'a Values<V, K>,
@@ -146,14 +146,14 @@ impl<V: Vector, const K: usize> Task for Decisions<'_, V, K> {
         };
         let mut options = [[V::splat(0.0); K]; 2 * STEP];
         let (mut any, mut always) = (0, u8::MAX);
-        let (differences, flips) = self.group.room(self.agents.trials);
-        let steps = differences.chunks_mut(STEP).zip(flips.chunks_mut(STEP));
-        for (step, (differences, flips)) in steps.enumerate() {
+        let (differences, sides) = self.group.room(self.agents.trials);
+        let steps = differences.chunks_mut(STEP).zip(sides.chunks_mut(STEP));
+        for (step, (differences, sides)) in steps.enumerate() {
             self.values.draw(&pairs, step as u64, differences.len(), &mut options);
             let chosen = deciders.choose(self.values, step as u64, &options, differences);
-            for (flip, chosen) in flips.iter_mut().zip(chosen) {
-                (any, always) = (any | chosen, always & chosen);
-                *flip = V::select(chosen, V::splat(0.0), V::splat(-0.0));
+            sides.copy_from_slice(&chosen[..sides.len()]);
+            for chosen in sides {
+                (any, always) = (any | *chosen, always & *chosen);
             }
         }
         any & !always

@@ -149,7 +149,7 @@ impl<const K: usize> Table<K> {
         let (mut tiles, mut skews): (Vec<Vec<[f64; COLUMNS]>>, _) = (Vec::new(), Vec::new());
         let mut columns = Vec::new();
         let mut lanes = [0.0; MOST_LANES];
-        for (row, &flip) in group.rows.iter().zip(&group.flips) {
+        for (row, &flip) in group.rows.iter().zip(&group.sides) {
             miss(log_odds(row, at).xor(V::splat(flip))).store(&mut lanes);
             let (missed, side) = (lanes[0], 1.0_f64.copysign(flip));
             let weight = missed - missed * missed;
@@ -241,12 +241,13 @@ impl<V: Vector, const K: usize> Group<V, f64, K> {
     /// Takes one agent's trials, less `means`, for resamples to share.
     fn share(&mut self, trials: &Trials, means: &[f64; K]) {
         self.resize(trials.choices.len());
+        self.counts.resize(trials.choices.len(), V::splat(0.0));
         let rows = trials.differences.as_chunks::<K>().0;
         self.rows = rows
             .iter()
             .map(|row| std::array::from_fn(|i| row[i] - means[i]))
             .collect();
-        self.flips = trials
+        self.sides = trials
             .choices
             .iter()
             .map(|&c| if c == 1 { 0.0 } else { -0.0 })

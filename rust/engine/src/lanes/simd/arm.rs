@@ -2,7 +2,7 @@
 
 use std::arch::aarch64::*;
 
-use super::{MOST_LANES, SIGN, Task, Vector};
+use super::{MOST_LANES, Task, Vector};
 
 #[derive(Clone, Copy)]
 pub(super) struct Neon(float64x2_t);
@@ -76,10 +76,6 @@ impl Vector for Neon {
         let bits = |x| unsafe { vreinterpretq_u64_f64(x) };
         let power = unsafe { vshlq_n_u64::<52>(bits(exponent.0)) };
         Self(unsafe { vreinterpretq_f64_u64(vaddq_u64(bits(self.0), power)) })
-    }
-    #[inline(always)]
-    fn signs(words: &[u64; MOST_LANES], shift: u64) -> Self {
-        Self::load(&[0, 1].map(|l| f64::from_bits(words[l] << shift & SIGN)))
     }
     #[inline(never)]
     fn apart<T: Task>(task: T) -> T::Output {

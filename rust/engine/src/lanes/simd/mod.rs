@@ -49,8 +49,6 @@ pub(crate) trait Vector: Copy {
     fn select(mask: u8, yes: Self, no: Self) -> Self;
     /// `self` times two to the integer in the low bits of `exponent`; for normal numbers that stay normal.
     fn scale(self, exponent: Self) -> Self;
-    /// Zeros whose sign is the bit of that lane's word that a shift to the left by `shift` moves to the front.
-    fn signs(words: &[u64; MOST_LANES], shift: u64) -> Self;
     fn sqrt(self) -> Self;
     /// The nearest whole number, ties to even.
     fn round(self) -> Self;
@@ -174,6 +172,3 @@ impl Path {
         }
     }
 }
-
-/// The bit of a double's sign.
-const SIGN: u64 = 1 << 63;

@@ -1,6 +1,6 @@
 //! Lanes without instructions of their own: what every processor can do, if slowly where it has no fused multiply-add.
 
-use super::{MOST_LANES, SIGN, Task, Vector};
+use super::{MOST_LANES, Task, Vector};
 
 /// Two lanes without instructions of their own: the scalar twin of the others. More would only be more code to compile.
 #[derive(Clone, Copy)]
@@ -85,10 +85,6 @@ impl Vector for Portable {
     #[inline(always)]
     fn scale(self, exponent: Self) -> Self {
         Self::each(|l| f64::from_bits(self.0[l].to_bits().wrapping_add(exponent.0[l].to_bits() << 52)))
-    }
-    #[inline(always)]
-    fn signs(words: &[u64; MOST_LANES], shift: u64) -> Self {
-        Self::each(|l| f64::from_bits(words[l] << shift & SIGN))
     }
     #[inline(never)]
     fn apart<T: Task>(task: T) -> T::Output {

@@ -2,7 +2,7 @@
 
 use std::arch::x86_64::*;
 
-use super::{Kernel, MOST_LANES, SIGN, Task, Vector};
+use super::{Kernel, MOST_LANES, Task, Vector};
 
 /// SAFETY: the processor must have AVX-512F and DQ.
 #[target_feature(enable = "avx512f,avx512dq")]
@@ -138,15 +138,6 @@ impl Vector for Avx512 {
         })
     }
     #[inline(always)]
-    fn signs(words: &[u64; MOST_LANES], shift: u64) -> Self {
-        #[expect(clippy::cast_possible_wrap, reason = "bits")]
-        Self(unsafe {
-            let words = _mm512_loadu_si512(words.as_ptr().cast());
-            let moved = _mm512_sllv_epi64(words, _mm512_set1_epi64(shift as i64));
-            _mm512_castsi512_pd(_mm512_and_si512(moved, _mm512_set1_epi64(SIGN as i64)))
-        })
-    }
-    #[inline(always)]
     fn apart<T: Task>(task: T) -> T::Output {
         // SAFETY: as above.
         unsafe { apart512(task) }
@@ -278,15 +269,6 @@ impl Vector for Avx2 {
         Self(unsafe {
             let power = _mm256_slli_epi64::<52>(_mm256_castpd_si256(exponent.0));
             _mm256_castsi256_pd(_mm256_add_epi64(_mm256_castpd_si256(self.0), power))
-        })
-    }
-    #[inline(always)]
-    fn signs(words: &[u64; MOST_LANES], shift: u64) -> Self {
-        #[expect(clippy::cast_possible_wrap, reason = "bits")]
-        Self(unsafe {
-            let words = _mm256_loadu_si256(words.as_ptr().cast());
-            let moved = _mm256_sllv_epi64(words, _mm256_set1_epi64x(shift as i64));
-            _mm256_castsi256_pd(_mm256_and_si256(moved, _mm256_set1_epi64x(SIGN as i64)))
         })
     }
     #[inline(always)]
