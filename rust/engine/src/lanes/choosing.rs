@@ -49,13 +49,17 @@ impl<V: Vector> Rules<V> {
         }
     }
 
-    /// The lanes that choose A, where sum_i w_i d_i is `advantage` and chance `uniform`.
+    /// Puts the chance of A into the place of each sum_i w_i d_i. All sums take one step after another, so that the processor
+    /// works on many at a time.
     #[inline(always)]
-    pub(super) fn chosen(&self, advantage: V, uniform: V) -> u8 {
-        let odds = self.temperature.fma(advantage.div(V::splat(LARGEST)), self.bias);
-        let chance = self.rest.fma(miss(V::splat(0.0).sub(odds)), self.lapse);
-        let certain = V::splat(0.0).less(advantage);
-        certain & self.deterministic | uniform.less(chance) & !self.deterministic
+    pub(super) fn chances(&self, advantages: &mut [V]) {
+        for advantage in &mut *advantages {
+            let odds = self.temperature.fma(advantage.div(V::splat(LARGEST)), self.bias);
+            let chance = self.rest.fma(miss(V::splat(0.0).sub(odds)), self.lapse);
+            // Looking at nothing but utilities, an agent is certain, and chooses B where they tie.
+            let certain = V::select(V::splat(0.0).less(*advantage), V::splat(1.0), V::splat(0.0));
+            *advantage = V::select(self.deterministic, certain, chance);
+        }
     }
 }
 
@@ -81,7 +85,9 @@ impl Kernel for Choose<'_> {
             let (mut lanes, mut bits) = ([0.0; MOST_LANES], [0; MOST_LANES]);
             lanes[..advantages.len()].copy_from_slice(advantages);
             bits[..words.len()].copy_from_slice(words);
-            let chosen = rules.chosen(V::load(&lanes), V::words(&bits).uniform());
+            let mut chance = [V::load(&lanes)];
+            rules.chances(&mut chance);
+            let chosen = V::words(&bits).uniform().less(chance[0]);
             for (l, choice) in out.iter_mut().enumerate() {
                 *choice = chosen >> l & 1;
             }

@@ -49,16 +49,19 @@ impl<V: Vector, const K: usize> Deciders<V, K> {
         options: &[[V; K]; 2 * STEP],
         differences: &mut [[V; K]],
     ) -> [u8; STEP] {
+        let mut chances = [V::splat(0.0); STEP];
+        for ((row, chance), pair) in differences.iter_mut().zip(&mut chances).zip(options.as_chunks::<2>().0) {
+            for i in 0..K {
+                row[i] = values.difference(i, pair[0][i], pair[1][i]);
+                *chance = chance.add(self.weights[i].mul(row[i]));
+            }
+        }
+        let trials = differences.len();
+        self.rules.chances(&mut chances[..trials]);
         let mut chosen = [0; STEP];
         let draws = self.choices.draws(step);
-        for (t, row) in differences.iter_mut().enumerate().take(STEP) {
-            let (a, b) = (&options[2 * t], &options[2 * t + 1]);
-            let mut advantage = V::splat(0.0);
-            for i in 0..K {
-                row[i] = values.difference(i, a[i], b[i]);
-                advantage = advantage.add(self.weights[i].mul(row[i]));
-            }
-            chosen[t] = self.rules.chosen(advantage, draws[t].uniform());
+        for t in 0..trials {
+            chosen[t] = draws[t].uniform().less(chances[t]);
         }
         chosen
     }
