@@ -80,6 +80,7 @@ rust-docs:
 bench: $(ready)
 	$(bin)/python benches/bench_fit.py
 	$(bin)/python benches/bench_bootstrap.py
+	$(bin)/python benches/bench_draws.py
 	$(bin)/python benches/bench_study.py
 	$(bin)/python benches/bench_scaling.py
 	$(bin)/python benches/bench_threads.py

@@ -41,6 +41,8 @@ KERNELS = {
     "replicate": Kernel("simulated study, one replicate", 1, "replicate"),
     "pairs": Kernel("pairs of options drawn, 1,000 contexts x 50 x 5", 50_000, "pair"),
     "choices": Kernel("choices drawn, 1,000 agents x 50 x 5", 50_000, "choice"),
+    "decisions": Kernel("pairs and choices, 1,000 agents x 50 x 5", 50_000, "pair"),
+    "recovery": Kernel("replicate of recovery, 100 agents x 50 x 5", 2, "replicate"),
 }
 Counts = dict[str, dict[str, int]]
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import math
 from pathlib import Path
 from typing import Any
 
@@ -15,8 +16,9 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from avowal import agents, design
-from avowal.agents import Deterministic, Logistic
+from avowal.agents import Decisions, Deterministic, Logistic, choices_arrays, decisions_arrays, targets_arrays
 from avowal.contexts import Attribute, Context, arrays
+from avowal.design import differences, pairs_arrays
 from avowal.errors import InputError
 from avowal.rng import Purpose, uniforms, unit_id
 
@@ -315,3 +317,64 @@ def test_bad_targets_are_named(change: Any, message: str) -> None:
     pairs, targets = design.pairs(known, 2, seed=0), agents.targets(known, seed=0)
     with pytest.raises(InputError, match=f"^{message}"):
         agents.choose(pairs, known, change(targets), rule=Deterministic(), seed=0)
+
+
+def decided(threads: int = 1, **changed: Any) -> Decisions:
+    arguments: dict[str, Any] = {"rule": Logistic(4.0, 0.3, 0.1), "seed": 5, "replicate": 2, "threads": threads}
+    units = np.arange(19) * 7
+    low = np.linspace(-5, 5, 19 * 4).reshape(19, 4)
+    weights = targets_arrays(4, seed=5, units=units)
+    return decisions_arrays(low, low + np.array([0.02, 0.5, 3, 40]), weights, 37, units=units, **(arguments | changed))
+
+
+def test_decisions_are_pairs_and_the_choices_between_them() -> None:
+    units = np.arange(19) * 7
+    low = np.linspace(-5, 5, 19 * 4).reshape(19, 4)
+    high = low + np.array([0.02, 0.5, 3, 40])
+    shown = pairs_arrays(low, high, 37, seed=5, units=units)
+    weights = targets_arrays(4, seed=5, units=units)
+    d = differences(shown, low, high)
+    for rule in (Deterministic(), Logistic(4.0, 0.3, 0.1), Logistic(np.linspace(0, 9, 19))):
+        found = decided(rule=rule)
+        assert found.pairs.tobytes() == shown.tobytes()
+        assert (
+            found.choices.tolist() == choices_arrays(d, weights, rule=rule, seed=5, units=units, replicate=2).tolist()
+        )
+
+
+@pytest.mark.parametrize("path", ["avx2", "portable"])
+def test_decisions_are_the_same_on_every_path_and_number_of_threads(path: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    fastest = decided(threads=2)
+    monkeypatch.setenv("AVOWAL_SIMD", path)
+    try:
+        found = decided()
+    except InputError:
+        pytest.skip(f"this processor has no {path}")
+    assert [array.tobytes() for array in found] == [array.tobytes() for array in fastest]
+
+
+def test_decisions_are_written_over_an_earlier_call() -> None:
+    out = decided(seed=6)
+    assert decided(out=out) is out
+    assert [array.tobytes() for array in out] == [array.tobytes() for array in decided()]
+    for bad in (
+        Decisions(out.pairs[:, :5], out.choices),
+        Decisions(out.pairs, out.choices.astype(float)),
+        Decisions(out.pairs, out.choices[::-1]),
+    ):
+        with pytest.raises(InputError, match="out: expected contiguous"):
+            decided(out=bad)
+
+
+def test_decisions_that_cannot_be_are_errors() -> None:
+    ends: tuple[Any, Any] = [[0.0]], [[1.0]]
+    for weights, trials, message in (
+        ([[math.nan]], 3, "weights: expected"),
+        ([[1e308]], 3, "weights"),
+        ([[1.0]], 2**62, "trials: expected as many as fit into memory"),
+        ([[1.0, 2.0]], 3, "weights: expected"),
+    ):
+        with pytest.raises(InputError, match=message):
+            decisions_arrays(*ends, weights, trials, rule=Deterministic(), seed=1)
+    with pytest.raises(InputError, match="attributes: expected 1 to 12"):
+        decisions_arrays(np.zeros((1, 13)), np.ones((1, 13)), np.ones((1, 13)), 3, rule=Deterministic(), seed=1)

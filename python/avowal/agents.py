@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import polars as pl
@@ -238,6 +238,7 @@ def decisions_arrays(
     seed: int,
     units: ArrayLike | None = None,
     replicate: int = 0,
+    out: Decisions | None = None,
     threads: int = 0,
 ) -> Decisions:
     """Draw pairs of options and simulate the choices between them, in one go.
@@ -262,6 +263,8 @@ def decisions_arrays(
         None.
     replicate
         Another number gives the same agents other choices between the same pairs.
+    out
+        What an earlier call of the same shape returned, to be written over: fresh arrays cost as much as drawing.
     threads
         0 for one per core. The result does not depend on it.
 
@@ -279,8 +282,12 @@ def decisions_arrays(
     contexts, k = low.shape
     count = as_u64("trials", trials)
     shape = (contexts, count, 2, k)
-    pairs = room("trials", shape)
-    choices = np.empty(contexts * count, dtype=np.uint8)
+    if out is None:
+        choices = np.empty((contexts, count), dtype=np.uint8)
+        out = Decisions(room("trials", shape).reshape(shape), choices)
+    elif not (_is(out.pairs, np.float64, shape) and _is(out.choices, np.uint8, shape[:2])):
+        expected = f"contiguous, writable pairs {shape} of float64 and choices {shape[:2]} of uint8"
+        raise InputError.at(expected, f"{out.pairs.shape} and {out.choices.shape}", field="out")
     _core.decisions(
         low.ravel(),
         high.ravel(),
@@ -291,10 +298,15 @@ def decisions_arrays(
         as_u64("seed", seed),
         as_u64("replicate", replicate),
         as_u64("threads", threads),
-        pairs,
-        choices,
+        out.pairs.reshape(-1),
+        out.choices.reshape(-1),
     )
-    return Decisions(pairs.reshape(shape), choices.reshape(contexts, count))
+    return out
+
+
+def _is(array: NDArray[Any], dtype: type[np.generic], shape: tuple[int, ...]) -> bool:
+    whole = array.dtype == dtype and array.shape == shape
+    return whole and array.flags.c_contiguous and array.flags.writeable and array.flags.aligned
 
 
 def choose(

@@ -1,6 +1,6 @@
 """The figure and the table of the recovery study: what is found of a known latent correlation.
 
-Run ``python docs/recovery.py`` to write ``docs/stan-recovery.svg`` anew and to print the table of
+Run ``python docs/stan_recovery.py`` to write ``docs/stan-recovery.svg`` anew and to print the table of
 ``docs/stan-joint.md``.
 """
 
