@@ -353,6 +353,28 @@ def test_decisions_are_the_same_on_every_path_and_number_of_threads(path: str, m
     assert [array.tobytes() for array in found] == [array.tobytes() for array in fastest]
 
 
+def test_threads_change_no_decision_where_there_is_enough_to_share() -> None:
+    low, high = np.zeros((700, 5)), np.array([100.0, 1, 0.3, 7, 4]) * np.ones((700, 1))
+    weights = targets_arrays(5, seed=1, units=np.arange(700))
+    one, two = (
+        decisions_arrays(low, high, weights, 100, rule=Logistic(5.0), seed=1, threads=threads) for threads in (1, 2)
+    )
+    assert [array.tobytes() for array in one] == [array.tobytes() for array in two]
+    shown = [pairs_arrays(low, high, 100, seed=1, threads=threads) for threads in (1, 2)]
+    assert shown[0].tobytes() == shown[1].tobytes() == one.pairs.tobytes()
+    d = differences(shown[0], low, high)
+    for threads in (1, 2):
+        assert np.array_equal(choices_arrays(d, weights, rule=Logistic(5.0), seed=1, threads=threads), one.choices)
+
+
+def test_the_last_draw_there_is_has_no_next_one() -> None:
+    def chosen(*trials: int) -> list[int]:
+        d = np.zeros((1, len(trials), 1))
+        return choices_arrays(d, [[1.0]], rule=Logistic(1.0), seed=1, trials=[trials])[0].tolist()
+
+    assert chosen(2**64 - 1, 0, 1) == chosen(2**64 - 1) + chosen(0) + chosen(1)
+
+
 def test_decisions_are_written_over_an_earlier_call() -> None:
     out = decided(seed=6)
     assert decided(out=out) is out
@@ -361,6 +383,7 @@ def test_decisions_are_written_over_an_earlier_call() -> None:
         Decisions(out.pairs[:, :5], out.choices),
         Decisions(out.pairs, out.choices.astype(float)),
         Decisions(out.pairs, out.choices[::-1]),
+        Decisions([1.0], out.choices),  # type: ignore[arg-type]
     ):
         with pytest.raises(InputError, match="out: expected contiguous"):
             decided(out=bad)
@@ -376,5 +399,5 @@ def test_decisions_that_cannot_be_are_errors() -> None:
     ):
         with pytest.raises(InputError, match=message):
             decisions_arrays(*ends, weights, trials, rule=Deterministic(), seed=1)
-    with pytest.raises(InputError, match="attributes: expected 1 to 12"):
+    with pytest.raises(InputError, match="mins: expected 1 to 12 attributes"):
         decisions_arrays(np.zeros((1, 13)), np.ones((1, 13)), np.ones((1, 13)), 3, rule=Deterministic(), seed=1)

@@ -93,7 +93,6 @@ def test_order_subset_threads_and_later_trials_change_nothing(seed: int, units: 
     order = data.draw(st.permutations(range(n)))[: data.draw(st.integers(1, n))]
     low = np.linspace(-3, 2, n * 3).reshape(n, 3)
     high = low + np.linspace(0.3, 30, n * 3).reshape(n, 3)
-    # Beyond 2^15 values the engine wakes its threads.
     trials = 2**15 // (6 * n) + 1
     whole = design.pairs_arrays(low, high, trials, seed=seed, units=units, threads=1)
     assert np.array_equal(whole, design.pairs_arrays(low, high, trials, seed=seed, units=units, threads=2))

@@ -87,17 +87,23 @@ def test_agents_who_always_choose_alike_are_left_out() -> None:
     ("changed", "message"),
     [
         ({"agents": 0}, "agents: expected 1 or more"),
-        ({"trials": 4}, "trials: expected more than 4 attributes"),
-        ({"estimator": "firth"}, "estimator: expected posterior modes or ridge"),
+        ({"trials": 4}, "trials: expected more than 4, the number of attributes"),
+        ({"estimator": "firth"}, "estimator: expected map or ridge"),
+        ({"agents": 2**50}, "agents: expected few enough to fit in memory"),
+        ({"agents": 2**62, "replicates": 5}, "agents: expected fewer than 2\\^64 in all"),
+        ({"trials": 2**50}, "trials: expected few enough to fit in memory"),
         ({"rule": Logistic(np.array([1.0, 2.0]))}, "inverse_temperature: expected a number"),
         ({"rule": "best"}, "rule: expected"),
-        ({"first": 2**64 - 1}, "first: expected"),
-        ({"replicates": 2**62, "agents": 1}, "replicates: expected as many as fit into memory"),
+        ({"first": 2**64 - 1}, "agents: expected fewer than 2\\^64 in all"),
+        ({"replicates": 2**62, "agents": 1}, "replicates: expected few enough to fit in memory"),
         ({"seed": -1}, "seed: expected"),
     ],
 )
 def test_designs_that_are_none_are_errors(changed: dict[str, Any], message: str) -> None:
     with pytest.raises(InputError, match=message):
         recovery_arrays(LOW, HIGH, **(PLAIN | changed))
-    with pytest.raises(InputError, match="attributes: expected 1 to 12"):
+
+
+def test_more_attributes_than_the_lanes_take_are_an_error() -> None:
+    with pytest.raises(InputError, match="mins: expected 1 to 12 attributes"):
         recovery_arrays(np.zeros((1, 13)), np.ones((1, 13)), **PLAIN)

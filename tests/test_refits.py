@@ -121,6 +121,12 @@ def test_every_path_and_any_company_give_the_same_bits(
     assert np.array_equal(last, found[1:2, -1:], equal_nan=True)
 
 
+def test_threads_change_no_bit_where_there_is_enough_to_share() -> None:
+    x, y = agents(12, 20, 50, 4)
+    counts = np.random.default_rng(13).exponential(size=(20, 100, 50))
+    assert refits_arrays(x, y, counts, threads=1).tobytes() == refits_arrays(x, y, counts, threads=2).tobytes()
+
+
 def test_the_bootstrap_draws_such_counts() -> None:
     x, y = agents(7, 2, 30, 2)
     picks = [[(uniforms(9, Purpose.TRIAL_BOOTSTRAP, a, r, 30) * 30).astype(int) for r in range(50)] for a in range(2)]

@@ -2,10 +2,11 @@
 
 The modules follow a study: :mod:`~avowal.simulate` and :mod:`~avowal.cost` before it, then :mod:`~avowal.contexts`,
 :mod:`~avowal.agents`, :mod:`~avowal.design` or :mod:`~avowal.optimal`, :mod:`~avowal.reports`, :mod:`~avowal.fit`,
-:mod:`~avowal.bootstrap`, :mod:`~avowal.accuracy` and :mod:`~avowal.stan`; :func:`~avowal.power` and
-:mod:`~avowal.sweep` plan it, :mod:`~avowal.study` runs it, :mod:`~avowal.draft` asks a :mod:`~avowal.provider` for new
-contexts, :mod:`~avowal.replies` reads what a model answered, :mod:`~avowal.analysis` says what came of it, and
-:mod:`~avowal.published` reads the paper's files. Everything is imported when it is first used.
+:mod:`~avowal.bootstrap`, :mod:`~avowal.accuracy` and :mod:`~avowal.stan`; :mod:`~avowal.recovery`,
+:func:`~avowal.power` and :mod:`~avowal.sweep` plan it, :mod:`~avowal.study` runs it, :mod:`~avowal.draft` asks a
+:mod:`~avowal.provider` for new contexts, :mod:`~avowal.replies` reads what a model answered, :mod:`~avowal.analysis`
+says what came of it, and :mod:`~avowal.published` reads the paper's files. Everything is imported when it is first
+used.
 """
 
 from importlib import import_module
@@ -37,6 +38,7 @@ if TYPE_CHECKING:
         prices,
         provider,
         published,
+        recovery,
         replies,
         reports,
         rng,
@@ -80,6 +82,7 @@ __all__ = [
     "prices",
     "provider",
     "published",
+    "recovery",
     "replicate",
     "replies",
     "reports",

@@ -283,11 +283,14 @@ def decisions_arrays(
     count = as_u64("trials", trials)
     shape = (contexts, count, 2, k)
     if out is None:
-        choices = np.empty((contexts, count), dtype=np.uint8)
-        out = Decisions(room("trials", shape).reshape(shape), choices)
+        pairs = room("trials", shape).reshape(shape)
+        out = Decisions(pairs, np.empty(shape[:2], dtype=np.uint8))
+    elif not isinstance(out, Decisions):
+        raise InputError.at("Decisions(pairs, choices)", f"a {type(out).__name__}", field="out")
     elif not (_is(out.pairs, np.float64, shape) and _is(out.choices, np.uint8, shape[:2])):
         expected = f"contiguous, writable pairs {shape} of float64 and choices {shape[:2]} of uint8"
-        raise InputError.at(expected, f"{out.pairs.shape} and {out.choices.shape}", field="out")
+        found = " and ".join(f"{np.shape(array)} of {np.asarray(array).dtype}" for array in out)
+        raise InputError.at(expected, found, field="out")
     _core.decisions(
         low.ravel(),
         high.ravel(),
@@ -305,7 +308,7 @@ def decisions_arrays(
 
 
 def _is(array: NDArray[Any], dtype: type[np.generic], shape: tuple[int, ...]) -> bool:
-    whole = array.dtype == dtype and array.shape == shape
+    whole = isinstance(array, np.ndarray) and array.dtype == dtype and array.shape == shape
     return whole and array.flags.c_contiguous and array.flags.writeable and array.flags.aligned
 
 

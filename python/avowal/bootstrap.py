@@ -246,7 +246,7 @@ def refits_arrays(
         uint8. Trials without a choice are left out, whatever their counts.
     counts
         Shape (agents, resamples, trials), real numbers from 0 on; borrowed where it is a contiguous float64 array and
-        every trial has a choice.
+        every trial has a choice. Where they sum to more than some millions, rounding leaves no optimum to be found.
     estimator, intercept, threads
         As for :func:`avowal.fit.fit_arrays`. Posterior modes and ridge are fast; "ml" and "firth" take their time.
 
@@ -255,8 +255,8 @@ def refits_arrays(
     ndarray
         Shape (agents, resamples, attributes + 1): slopes, then the intercept; without an intercept (agents, resamples,
         attributes). NaN where the optimum isn't finite or unique or wasn't found; where no trial counts, the priors
-        decide whether there is one. The same bits on every processor with fused multiply-add, whatever the other agents
-        and resamples and the number of threads.
+        decide whether there is one. The same bits on every processor, whatever the other agents and resamples and the
+        number of threads.
 
     Raises
     ------

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import operator
 from typing import SupportsIndex
 
@@ -177,6 +176,6 @@ def room(field: str, shape: tuple[int, ...]) -> NDArray[np.float64]:
         If they do not fit into memory.
     """
     try:
-        return np.empty(math.prod(shape))
+        return np.empty(shape).reshape(-1)
     except (MemoryError, OverflowError, ValueError):
         raise InputError.at("as many as fit into memory", shape, field=field) from None

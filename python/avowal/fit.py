@@ -235,8 +235,9 @@ def coefficients_arrays(
     -------
     ndarray
         Shape (agents, attributes + 1): slopes, then the intercept; shape (agents, attributes) without an intercept. NaN
-        where the optimum isn't finite or unique or wasn't found. The same bits on every processor with fused
-        multiply-add, whatever the other agents and the number of threads.
+        where the optimum isn't finite or unique or wasn't found. Slopes of choices that are all alike are zero up to
+        rounding: scaled, they would be noise. The same bits on every processor, whatever the other agents and the
+        number of threads.
 
     Raises
     ------

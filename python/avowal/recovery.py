@@ -45,13 +45,14 @@ def recovery_arrays(
 
     Agent i of replicate r is the unit ``r * agents + i`` of :func:`avowal.agents.targets_arrays` and of
     :func:`avowal.agents.decisions_arrays`, with context ``unit % contexts``; the fit is that of
-    :func:`avowal.fit.coefficients_arrays`, its slopes scaled so that the largest absolute one is 100. The same numbers
-    as of these calls one by one, but nothing is stored between them.
+    :func:`avowal.fit.coefficients_arrays`, its slopes scaled so that the largest absolute one is 100, where the agent's
+    choices are not all alike. The same numbers as of these calls one by one, but nothing is stored between them.
 
     Parameters
     ----------
     mins, maxs
-        Bounds of attributes in their own units, shape (contexts, attributes): 1 to 12 attributes.
+        Bounds of attributes in their own units, shape (contexts, attributes): 1 to 12 attributes. From contexts:
+        ``*avowal.contexts.arrays(contexts)``.
     agents
         Per replicate.
     trials
@@ -59,11 +60,11 @@ def recovery_arrays(
     replicates
         How often the study is done.
     rule
-        How differences become choices, the same for all agents.
+        How differences become choices, the same for all agents: its parameters are numbers.
     seed
         From 0 to 2**64 - 1.
     estimator, intercept
-        As for :func:`avowal.fit.coefficients_arrays`: posterior modes or ridge.
+        As for :func:`avowal.fit.coefficients_arrays`: "map", "ridge", Map(...) or Ridge(...).
     first
         The number of the first replicate: replicates 5 to 9 are the same alone and as part of 0 to 99.
     threads

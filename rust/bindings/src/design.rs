@@ -7,8 +7,8 @@ use pyo3::prelude::*;
 
 use crate::call::{short, sized};
 
-/// Values that are drawn in about a millisecond: too short to be interrupted.
-pub const BRIEF: usize = 1 << 20;
+/// Values that take less than a tenth of a second even where each is rounded the slow way: too short to be interrupted.
+pub const BRIEF: usize = 1 << 16;
 
 /// Writes pairs flat (contexts, trials, 2, attributes) to `out`.
 #[pyfunction]

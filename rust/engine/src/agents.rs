@@ -192,7 +192,7 @@ fn choices_of_one(
     let mut chosen = vec![0; trials];
     let room = TRIALS_PER_CHECK.min(trials);
     let (mut advantages, mut words) = (Vec::with_capacity(room), vec![0; room]);
-    let mut next_draw = 0;
+    let mut next_draw = Some(0);
     for (block, out) in chosen.chunks_mut(TRIALS_PER_CHECK).enumerate() {
         interrupt.check()?;
         let first = block * TRIALS_PER_CHECK;
@@ -201,10 +201,10 @@ fn choices_of_one(
             None => stream.fill_bits(words),
             Some(indices) => {
                 for (word, &index) in words.iter_mut().zip(&indices[first..]) {
-                    if index != next_draw {
+                    if Some(index) != next_draw {
                         stream.seek(index);
                     }
-                    next_draw = index.wrapping_add(1);
+                    next_draw = index.checked_add(1);
                     *word = stream.bits();
                 }
             }
@@ -252,14 +252,17 @@ pub fn decisions(
 ) -> Result<()> {
     let (ranges, k) = (&deciding.ranges, deciding.ranges.attributes());
     if k > MAX_ATTRIBUTES {
-        return Err(Error::input("attributes", format!("1 to {MAX_ATTRIBUTES}"), k));
+        return Err(Error::input("mins", format!("1 to {MAX_ATTRIBUTES} attributes"), k));
     }
     check_len("units", ranges.contexts(), units.len())?;
     check_len("weights", units.len() * k, deciding.weights.len())?;
     check_len("rules", units.len(), deciding.rules.len())?;
+    check_finite("weights", deciding.weights)?;
     // Rounding moves no difference beyond two ranges.
-    let reach: Vec<f64> = deciding.weights.iter().map(|w| 2.0 * k as f64 * w.abs()).collect();
-    check_finite("weights", &reach)?;
+    let beyond = |w: &&f64| !(2.0 * k as f64 * w.abs()).is_finite();
+    if let Some(w) = deciding.weights.iter().find(beyond) {
+        return Err(Error::input("weights", "numbers whose utilities are finite", w));
+    }
     let trials = chosen.len() / units.len().max(1);
     check_len("chosen", units.len() * trials, chosen.len())?;
     let per_unit = pair_values(ranges, trials)?;
@@ -338,6 +341,22 @@ mod tests {
     }
 
     proptest! {
+        #[test]
+        fn choices_are_draws_below_the_probability_of_a(
+            seed: u64,
+            rule in prop_oneof![
+                Just(Rule::Deterministic),
+                (0.0..40.0, -9.0..9.0, 0.0..1.0).prop_map(|(t, b, l)| logistic(t, b, l)),
+            ],
+            d in prop::collection::vec(-1.0..1.0_f64, 1..70),
+        ) {
+            let (mut stream, weight) = (Stream::new(5, Purpose::Choices, seed, 0), 80.0);
+            for (d, choice) in d.iter().zip(choose(&d, &[weight], rule, &[seed], 1)) {
+                let (p, uniform) = (rule.probability_of_a(weight * d), stream.uniform());
+                prop_assert!(choice == u8::from(uniform < p) || (uniform - p).abs() < 1e-14);
+            }
+        }
+
         #[test]
         fn targets_are_whole_and_reach_one_hundred(units in prop::collection::vec(any::<u64>(), 0..20), k in 1usize..13, seed: u64) {
             let all = draw_targets(&units, k, seed).expect("good input");

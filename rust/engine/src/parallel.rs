@@ -100,7 +100,7 @@ const PARTS: usize = 256;
 /// Works on `parts`, which threads take in turn; an error is that of the first part that fails.
 ///
 /// The calling thread takes parts too. Were it only to wait, two others would have to wake before work is shared, which
-/// takes as long as to fit hundreds of agents.
+/// takes as long as to fit hundreds of agents. Where another call keeps the others busy, it takes all of them.
 fn share<I>(threads: usize, parts: I, work: impl Fn(I::Item) -> Result<()> + Sync) -> Result<()>
 where
     I: Iterator + Send,
@@ -126,10 +126,14 @@ where
             }
         }
     };
-    match threads - 1 {
-        0 => take(),
-        others => pool(others)?.in_place_scope(|scope| {
-            (0..others).for_each(|_| scope.spawn(|_| take()));
+    let others = match threads - 1 {
+        0 => None,
+        others => Some(pool(others)?),
+    };
+    match others.as_deref().and_then(Others::claim) {
+        None => take(),
+        Some(others) => others.threads.in_place_scope(|scope| {
+            (0..others.threads.current_num_threads()).for_each(|_| scope.spawn(|_| take()));
             take();
         }),
     }
@@ -147,10 +151,39 @@ pub fn worth(threads: usize, nanoseconds: f64) -> usize {
     if nanoseconds < LITTLE { 1 } else { threads }
 }
 
-/// A pool of so many threads, which is kept: to start threads takes as long as to fit fifty agents.
-fn pool(threads: usize) -> Result<Arc<ThreadPool>> {
+/// Threads that help the calling one.
+struct Others {
+    threads: ThreadPool,
+    busy: AtomicBool,
+}
+
+impl Others {
+    /// The threads, if they help no other call: what is given them then waits for that call's end.
+    fn claim(&self) -> Option<Claim<'_>> {
+        (!self.busy.swap(true, Ordering::Acquire)).then_some(Claim(self))
+    }
+}
+
+/// Threads for one call.
+struct Claim<'a>(&'a Others);
+
+impl std::ops::Deref for Claim<'_> {
+    type Target = Others;
+    fn deref(&self) -> &Others {
+        self.0
+    }
+}
+
+impl Drop for Claim<'_> {
+    fn drop(&mut self) {
+        self.0.busy.store(false, Ordering::Release);
+    }
+}
+
+/// So many threads, which are kept: to start them takes as long as to fit fifty agents.
+fn pool(threads: usize) -> Result<Arc<Others>> {
     /// Pools by their number of threads and the process that they live in: a fork copies a pool, but none of its threads.
-    static POOLS: Mutex<Vec<(usize, u32, Arc<ThreadPool>)>> = Mutex::new(Vec::new());
+    static POOLS: Mutex<Vec<(usize, u32, Arc<Others>)>> = Mutex::new(Vec::new());
     let this = std::process::id();
     // Where another thread held the lock during a fork, the copy is never released: then the pool is not kept.
     let mut pools = POOLS.try_lock().ok();
@@ -163,7 +196,10 @@ fn pool(threads: usize) -> Result<Arc<ThreadPool>> {
     }
     let started = ThreadPoolBuilder::new().num_threads(threads).build();
     let failed = |e| Error::input("threads", "a number of threads that the system can start", e);
-    let pool = Arc::new(started.map_err(failed)?);
+    let pool = Arc::new(Others {
+        threads: started.map_err(failed)?,
+        busy: AtomicBool::new(false),
+    });
     if let Some(pools) = &mut pools {
         pools.push((threads, this, Arc::clone(&pool)));
     }
@@ -181,6 +217,20 @@ mod tests {
         for threads in [0, 2, 7] {
             assert_eq!(one, map_units(threads, 1000, &flag, |i| Ok(i * i)).expect("no error"));
         }
+    }
+
+    #[test]
+    fn a_call_does_not_wait_for_threads_that_help_another() {
+        let flag = Interrupt::new();
+        let inner = |i: usize| map_units(3, 100, &flag, move |j| Ok(i + j));
+        let all = map_units(3, 5, &flag, inner).expect("no error");
+        assert_eq!(all[4], (4..104).collect::<Vec<usize>>());
+        let busy = pool(2).expect("threads");
+        let claimed = busy.claim().expect("threads at rest");
+        assert!(busy.claim().is_none());
+        assert_eq!(map_units(3, 2, &flag, Ok), Ok(vec![0, 1]));
+        drop(claimed);
+        assert!(busy.claim().is_some());
     }
 
     #[test]

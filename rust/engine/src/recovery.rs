@@ -5,6 +5,7 @@
 //! and its fit that of [`crate::batch::coefficients`]: the same numbers, in a fraction of the time.
 
 use crate::agents::{Deciding, Rule, decisions};
+use crate::bootstrap::room;
 use crate::design::{NANOSECONDS, Ranges, differences, pair_values};
 use crate::error::{Error, Result};
 use crate::lanes::{self, Objective, Path, Recovered, Strangers};
@@ -43,7 +44,7 @@ pub fn recovery(
     let k = design.ranges.attributes();
     design.model.check()?;
     if k > MAX_ATTRIBUTES {
-        return Err(Error::input("attributes", format!("1 to {MAX_ATTRIBUTES}"), k));
+        return Err(Error::input("mins", format!("1 to {MAX_ATTRIBUTES} attributes"), k));
     }
     if design.ranges.contexts() == 0 {
         return Err(Error::input("mins", "at least one context", 0));
@@ -52,28 +53,22 @@ pub fn recovery(
         return Err(Error::input("agents", "1 or more", 0));
     }
     if design.trials <= k {
-        return Err(Error::input(
-            "trials",
-            format!("more than {k} attributes"),
-            design.trials,
-        ));
+        let expected = format!("more than {k}, the number of attributes");
+        return Err(Error::input("trials", expected, design.trials));
     }
     pair_values(&design.ranges, design.trials)?;
+    // What a thread is about to need.
+    room("trials", design.trials, (k + 2) * lanes::MOST)?;
     let objective = Objective::of(&design.model)
-        .ok_or_else(|| Error::input("estimator", "posterior modes or ridge estimates", "another one"))?;
+        .ok_or_else(|| Error::input("estimator", "map or ridge", "one without a penalty on slopes"))?;
     let agents = design.agents as u64;
     let last = first.checked_add(count as u64).and_then(|end| end.checked_mul(agents));
     if last.is_none() {
-        return Err(Error::input("first", "replicates whose agents are below 2^64", first));
+        let found = format!("{agents} a replicate, up to replicate {first} + {count}");
+        return Err(Error::input("agents", "fewer than 2^64 in all", found));
     }
     let path = Path::chosen()?;
-    let mut out = Vec::new();
-    let fits = count
-        .checked_mul(FIGURES)
-        .is_some_and(|size| out.try_reserve_exact(size).is_ok());
-    if !fits {
-        return Err(Error::input("replicates", "as many as fit into memory", count));
-    }
+    let mut out = room("replicates", count, FIGURES)?;
     out.resize(count * FIGURES, f64::NAN);
     let enough = lanes::chunk(design.trials).div_ceil(design.agents);
     // Groups of agents go on from one replicate to the next, and parts of several replicates end with whole groups.
@@ -123,12 +118,17 @@ impl Part {
         interrupt: &Interrupt,
     ) -> Result<Self> {
         let (agents, k) = (design.agents * count, design.ranges.attributes());
+        let numbers = |width| {
+            let mut all = room("agents", agents, width)?;
+            all.resize(agents * width, f64::NAN);
+            Ok(all)
+        };
         let mut part = Self {
             agents: design.agents,
             attributes: k,
-            targets: vec![f64::NAN; agents * k],
-            learned: vec![f64::NAN; agents * k],
-            within: vec![f64::NAN; agents],
+            targets: numbers(k)?,
+            learned: numbers(k)?,
+            within: numbers(1)?,
         };
         let mut varied = vec![false; agents];
         let strangers = Strangers {

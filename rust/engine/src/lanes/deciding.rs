@@ -12,7 +12,7 @@ use super::simd::{Kernel, MOST_LANES, Path, Vector};
 use super::streams::Streams;
 
 /// Steps between two looks at the interrupt flag.
-const STEPS_PER_CHECK: usize = 1 << 8;
+pub(super) const STEPS_PER_CHECK: usize = 1 << 8;
 
 /// Agents who see pairs and, where weights are given, choose.
 #[derive(Debug, Clone, Copy)]

@@ -95,12 +95,13 @@ impl<V: Vector, const K: usize> Values<V, K> {
         }
         for option in &mut options[..2 * trials] {
             let drawn = *option;
-            let mut sure = all::<V>();
+            let (mut sure, mut every) = ([0; K], all::<V>());
             for i in 0..K {
-                sure &= self.round(i, &mut option[i]);
+                sure[i] = self.round(i, &mut option[i]);
+                every &= sure[i];
             }
-            if sure != all::<V>() {
-                *option = self.exactly(&drawn);
+            if every != all::<V>() {
+                self.exactly(&drawn, &sure, option);
             }
         }
     }
@@ -126,21 +127,21 @@ impl<V: Vector, const K: usize> Values<V, K> {
         off.mul(off).less(scale.limit)
     }
 
+    /// Rounds again what is not sure to be right.
     #[cold]
     #[inline(never)]
-    fn exactly(&self, drawn: &[V; K]) -> [V; K] {
-        let mut out = *drawn;
+    fn exactly(&self, drawn: &[V; K], sure: &[u8; K], option: &mut [V; K]) {
         for i in 0..K {
-            let [mut draws, mut min, mut range] = [[0.0; MOST_LANES]; 3];
+            let [mut draws, mut min, mut range, mut values] = [[0.0; MOST_LANES]; 4];
             drawn[i].store(&mut draws);
             self.min[i].store(&mut min);
             self.range[i].store(&mut range);
-            for l in 0..V::LANES {
-                draws[l] = round_decimals(min[l] + range[l] * (draws[l] * UNIFORM_STEP), self.scale[i].decimals[l]);
+            option[i].store(&mut values);
+            for l in (0..V::LANES).filter(|l| sure[i] >> l & 1 == 0) {
+                values[l] = round_decimals(min[l] + range[l] * (draws[l] * UNIFORM_STEP), self.scale[i].decimals[l]);
             }
-            out[i] = V::load(&draws);
+            option[i] = V::load(&values);
         }
-        out
     }
 }
 

@@ -8,7 +8,7 @@ use crate::rng::Purpose;
 
 use super::choosing::Rules;
 use super::climb::Objective;
-use super::deciding::{Deciders, row};
+use super::deciding::{Deciders, STEPS_PER_CHECK, row};
 use super::group::Group;
 use super::pairs::{STEP, Values};
 use super::simd::{Kernel, MOST_LANES, Path, Task, Vector};
@@ -84,7 +84,6 @@ impl<const K: usize> Kernel for Recover<'_, K> {
         let rows = targets.chunks_mut(K * V::LANES).zip(learned.chunks_mut(K * V::LANES));
         let each = within.chunks_mut(V::LANES).zip(varied.chunks_mut(V::LANES));
         for (place, ((targets, learned), (within, varied))) in rows.zip(each).enumerate() {
-            self.interrupt.check()?;
             let first = all.first + (place * V::LANES) as u64;
             let units: [u64; MOST_LANES] = std::array::from_fn(|l| first.wrapping_add(l as u64));
             if contexts > 1 || values.is_none() {
@@ -97,11 +96,12 @@ impl<const K: usize> Kernel for Recover<'_, K> {
             let weights = drawn::<V, K>(all.seed, &units);
             let vary = V::apart(Decisions {
                 agents: all,
+                interrupt: self.interrupt,
                 units: &units,
                 values,
                 weights: &weights,
                 group: &mut group,
-            });
+            })?;
             let optima = group.modes(self.objective);
             let scaled = scaled(&optima.at.slopes, vary & optima.found);
             let mut lanes = [0.0; MOST_LANES];
@@ -126,6 +126,7 @@ impl<const K: usize> Kernel for Recover<'_, K> {
 /// The task of filling a group with the agents' decisions; gives the lanes whose choices are not all alike.
 struct Decisions<'a, V: Vector, const K: usize> {
     agents: &'a Strangers<'a>,
+    interrupt: &'a Interrupt,
     units: &'a [u64; MOST_LANES],
     values: &'a Values<V, K>,
     weights: &'a [V; K],
@@ -133,10 +134,10 @@ struct Decisions<'a, V: Vector, const K: usize> {
 }
 
 impl<V: Vector, const K: usize> Task for Decisions<'_, V, K> {
-    type Output = u8;
+    type Output = Result<u8>;
 
     #[inline(always)]
-    fn run(self) -> u8 {
+    fn run(self) -> Result<u8> {
         let (seed, units) = (self.agents.seed, self.units);
         let pairs = Streams::new(seed, Purpose::Pairs, units, 0);
         let deciders = Deciders {
@@ -149,6 +150,9 @@ impl<V: Vector, const K: usize> Task for Decisions<'_, V, K> {
         let (differences, sides) = self.group.room(self.agents.trials);
         let steps = differences.chunks_mut(STEP).zip(sides.chunks_mut(STEP));
         for (step, (differences, sides)) in steps.enumerate() {
+            if step % STEPS_PER_CHECK == 0 {
+                self.interrupt.check()?;
+            }
             self.values.draw(&pairs, step as u64, differences.len(), &mut options);
             let chosen = deciders.choose(self.values, step as u64, &options, differences);
             sides.copy_from_slice(&chosen[..sides.len()]);
@@ -156,7 +160,7 @@ impl<V: Vector, const K: usize> Task for Decisions<'_, V, K> {
                 (any, always) = (any | *chosen, always & *chosen);
             }
         }
-        any & !always
+        Ok(any & !always)
     }
 }
 
