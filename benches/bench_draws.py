@@ -8,15 +8,14 @@ import argparse
 import math
 import os
 import sys
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from functools import partial
 from textwrap import fill
 
 import numpy as np
 from threadpoolctl import threadpool_limits
 
-from avowal import InputError, _core
+from avowal import _core
 from avowal.agents import Decisions, Logistic, decisions_arrays, targets_arrays
 from avowal.estimators import Map
 from avowal.recovery import Recovery, recovery_arrays
@@ -24,7 +23,7 @@ from drawers import Draw, Drawn, Scene, drawers
 from peers import Floats
 from recoverers import Recover, Study, recoverers
 from results import write
-from rounds import on_one_thread, seconds, where
+from rounds import avx2, has_avx2, on_one_thread, seconds, where
 
 LOW, HIGH = np.array([0.0, 1, 500, 0, 10]), np.array([100.0, 5, 3000, 1, 60])
 POWER = 10.0 ** np.array([_core.decimals(width) for width in HIGH - LOW])
@@ -37,28 +36,6 @@ FAR = 5.0
 """Standard errors by which a figure of a contender's pairs and choices may differ from what it must be."""
 APART = 4.0
 """Standard errors by which mean correlations may differ."""
-
-
-@contextmanager
-def avx2() -> Iterator[None]:
-    """Let the engine, which looks at every call, use AVX2 and no more."""
-    before = os.environ.get("AVOWAL_SIMD")
-    os.environ["AVOWAL_SIMD"] = "avx2"
-    try:
-        yield
-    finally:
-        del os.environ["AVOWAL_SIMD"]
-        if before is not None:
-            os.environ["AVOWAL_SIMD"] = before
-
-
-def has_avx2() -> bool:
-    try:
-        with avx2():
-            decisions_arrays([LOW], [HIGH], [np.ones_like(LOW)], 1, rule=RULE, seed=1)
-    except InputError:
-        return False
-    return True
 
 
 def drawing_contenders() -> tuple[dict[str, Draw], Scene]:

@@ -9,6 +9,7 @@ import math
 import sys
 from dataclasses import dataclass
 from functools import partial
+from pathlib import Path
 
 import numpy as np
 from threadpoolctl import threadpool_limits
@@ -16,13 +17,15 @@ from threadpoolctl import threadpool_limits
 from avowal.estimators import Map
 from avowal.fit import coefficients_arrays, fit_arrays
 from peers import Fit, Floats, peers
-from results import write
-from rounds import choosers, on_one_thread, rows, seconds, where
+from results import quote, write
+from rounds import avx2, choosers, has_avx2, on_one_thread, rows, seconds, where
 
 AGENTS, TRIALS, ATTRIBUTES = 1_000, 50, 5
 LOOPED = 100
 """Agents in a round of a contender that loops over agents: its time per agent doesn't depend on their number."""
 AGREEMENT = 1e-4
+HEADER = "| fitter | microseconds per agent | times avowal's |"
+README = Path(__file__).parents[1] / "README.md"
 FLAT = Map(intercept_scale=math.inf)
 
 
@@ -41,6 +44,11 @@ def coefficients_alone(x: Floats, y: Floats) -> Floats:
     return coefficients_arrays(x, y, estimator=FLAT, threads=1)
 
 
+def with_avx2(x: Floats, y: Floats) -> Floats:
+    with avx2():
+        return coefficients_alone(x, y)
+
+
 def all_of_it(x: Floats, y: Floats) -> Floats:
     result = fit_arrays(x, y, estimator=FLAT, threads=1)
     return np.column_stack([result.slopes, result.intercepts])
@@ -48,8 +56,10 @@ def all_of_it(x: Floats, y: Floats) -> Floats:
 
 def contenders() -> tuple[Contender, ...]:
     others = (Contender(name, fit, LOOPED if looped else AGENTS) for name, (fit, looped) in peers().items())
+    narrower = (Contender("avowal, coefficients alone, AVX2", with_avx2, bytes=True),) if has_avx2() else ()
     return (
         Contender("avowal, coefficients alone", coefficients_alone, bytes=True),
+        *narrower,
         Contender("avowal, all of a fit", all_of_it, bytes=True),
         *others,
     )
@@ -86,6 +96,10 @@ def measure(all_contenders: tuple[Contender, ...], x: Floats, y: Floats, rounds:
     return seconds(calls, rounds) / [contender.agents for contender in all_contenders] * 1e6
 
 
+def table(all_contenders: tuple[Contender, ...], times: Floats, checks: list[tuple[float, float]]) -> list[str]:
+    return rows([contender.name for contender in all_contenders], times, checks)
+
+
 def section(
     all_contenders: tuple[Contender, ...], times: Floats, checks: list[tuple[float, float]], separated: int
 ) -> str:
@@ -96,12 +110,12 @@ def section(
             f"{AGENTS:,} agents x {TRIALS} trials x {ATTRIBUTES} attributes; N(0, 1) priors on slopes, flat intercept.",
             f"One core; {len(times)} rounds in one process, each contender once a round. Made by `make bench`.",
             "",
-            "| fitter | microseconds per agent | times avowal's | largest gradient norm | largest difference |",
+            f"{HEADER} largest gradient norm | largest difference |",
             "|---|---:|---:|---:|---:|",
-            *rows([contender.name for contender in all_contenders], times, checks),
+            *table(all_contenders, times, checks),
             "",
             "Times are medians, ratios medians of the ratios within rounds; differences are between coefficients.",
-            "The first line is `avowal.fit.coefficients_arrays`, the second `avowal.fit.fit_arrays`: its time includes",
+            "The first lines are `avowal.fit.coefficients_arrays`; all of a fit is `avowal.fit.fit_arrays`, with",
             "standard errors, covariances, accuracies and an exact test of separation",
             f"({separated} of the {AGENTS:,} are separated). statsmodels computes covariances too; the others return",
             f"coefficients alone. scikit-learn and statsmodels fit {LOOPED} agents a round, one after another. JAX and",
@@ -125,6 +139,7 @@ def main() -> None:
         checks = compare(all_contenders, x, y)
         times = measure(all_contenders, x, y, arguments.rounds)
     write(section(all_contenders, times, checks, fit_arrays(x, y).status.count("separated")))
+    quote(README, HEADER, table(all_contenders, times, checks))
 
 
 if __name__ == "__main__":

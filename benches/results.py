@@ -2,6 +2,7 @@
 
 import platform
 import re
+from collections.abc import Sequence
 from pathlib import Path
 
 PAGE = Path(__file__).with_name("results.md")
@@ -16,6 +17,16 @@ def write(text: str) -> None:
         if part:
             sections[part.partition("\n")[0]] = part.rstrip() + "\n"
     PAGE.write_text("\n".join(sections.values()), encoding="utf-8")
+
+
+def quote(page: Path, header: str, rows: Sequence[str]) -> None:
+    """Put rows of a table into the place of those that stand on another page below the same header."""
+    lines = page.read_text(encoding="utf-8").splitlines()
+    first = lines.index(header) + 2
+    last = next(i for i in range(first, len(lines)) if not lines[i].startswith("|"))
+    columns = header.count("|")
+    lines[first:last] = ["|".join(row.split("|")[:columns]) + "|" for row in rows]
+    page.write_text("\n".join(lines) + "\n", encoding="utf-8")
 
 
 def processor() -> str:

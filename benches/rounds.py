@@ -4,12 +4,15 @@ import gc
 import os
 import platform
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from importlib.metadata import version
 
 import numpy as np
 from numpy.typing import NDArray
 
+from avowal import InputError
+from avowal.fit import coefficients_arrays
 from peers import installed
 from results import processor
 
@@ -20,6 +23,28 @@ def on_one_thread() -> None:
     """Keep this process, and every pool that a peer may start, to one core; call before peers are made."""
     if hasattr(os, "sched_setaffinity"):
         os.sched_setaffinity(0, {max(os.sched_getaffinity(0))})
+
+
+@contextmanager
+def avx2() -> Iterator[None]:
+    """Let the engine, which looks at every call, use AVX2 and no more."""
+    before = os.environ.get("AVOWAL_SIMD")
+    os.environ["AVOWAL_SIMD"] = "avx2"
+    try:
+        yield
+    finally:
+        del os.environ["AVOWAL_SIMD"]
+        if before is not None:
+            os.environ["AVOWAL_SIMD"] = before
+
+
+def has_avx2() -> bool:
+    try:
+        with avx2():
+            coefficients_arrays([[[0.5], [1.0]]], [[1, 0]])
+    except InputError:
+        return False
+    return True
 
 
 def choosers(seed: int, agents: int, trials: int, attributes: int) -> tuple[Floats, Floats]:

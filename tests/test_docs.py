@@ -2,6 +2,7 @@
 
 import doctest
 import inspect
+import itertools
 import json
 import os
 import re
@@ -252,6 +253,18 @@ def test_the_json_example_is_of_the_authors_files(published: Path) -> None:
     for volatile in ("folder", "version"):
         del shown["settings"][volatile]
     assert same(shown, found)
+
+
+def test_the_table_of_speed_is_that_of_the_results() -> None:
+    def rows(page: str) -> list[list[str]]:
+        lines = iter((ROOT / page).read_text(encoding="utf-8").splitlines())
+        header = next(line for line in lines if line.startswith("| fitter |"))
+        found = [header, *itertools.takewhile(lambda line: line.startswith("|"), lines)]
+        return [[cell.strip() for cell in line.split("|")[1:4]] for line in found]
+
+    shown, made = rows("README.md"), rows("benches/results.md")
+    assert len(shown) > 5
+    assert shown == made
 
 
 def test_the_table_and_figure_of_recovery_are_of_the_kept_studies(monkeypatch: pytest.MonkeyPatch) -> None:
