@@ -3,8 +3,9 @@
 //! Reading order: `simd` (vectors of doubles on every processor), `logistic` (one function of them), `group` (as many
 //! agents as there are lanes, trial by trial), `factor` (their curvatures), `climb` (Newton's method and the proof of the
 //! optimum), `resamples` (of one agent); `streams` (draws), `pairs` (values, rounded), `choosing` (chances of A), `deciding`
-//! (pairs and choices), `recovering` (from random weights to learned ones). No number is ever added across lanes, every path does the same operations in the same order, and an agent
-//! that has arrived no longer moves: so its coefficients are the same bits on every path, in every company.
+//! (pairs and choices), `recovering` (from random weights to learned ones). No number is ever added across lanes, every path
+//! does the same operations in the same order, and an agent that has arrived no longer moves: so its coefficients are the same
+//! bits on every path, in every company.
 //!
 //! The scalar fit of [`crate::logit`] is the truth, and the way for agents whose optimum is not proved here.
 
