@@ -86,7 +86,7 @@ def recovery_arrays(
     ...     [[0, 0, 1]], [[100, 1, 9]], agents=50, trials=30, replicates=3, rule=Logistic(5.0), seed=1
     ... )
     >>> found.r.round(2).tolist(), found.agents.tolist()
-    ([0.88, 0.9, 0.89], [50, 50, 50])
+    ([0.94, 0.95, 0.96], [50, 50, 50])
     """
     low, high = ranges(mins, maxs)
     name, numbers = resolve(estimator)
