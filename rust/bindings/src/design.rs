@@ -7,8 +7,9 @@ use pyo3::prelude::*;
 
 use crate::call::{short, sized};
 
-/// Values that take less than a tenth of a second even where each is rounded the slow way: too short to be interrupted.
-pub const BRIEF: usize = 1 << 16;
+/// Values that take a few milliseconds unless ranges are so extreme that each value is rounded the slow way: too short for a
+/// thread of their own, which takes as long to start as ten thousand values to draw.
+pub const BRIEF: usize = 1 << 19;
 
 /// Writes pairs flat (contexts, trials, 2, attributes) to `out`.
 #[pyfunction]
